@@ -1,0 +1,3 @@
+//! The Orion compiler's command line.
+
+fn main() {}

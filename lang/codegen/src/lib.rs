@@ -1,0 +1,1 @@
+//! MIR to LLVM IR, objects and executables.

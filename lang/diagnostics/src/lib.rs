@@ -1,0 +1,1 @@
+//! Diagnostics as data: codes, labels, pages, and one renderer per format.

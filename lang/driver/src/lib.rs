@@ -1,0 +1,1 @@
+//! The pipeline from source file to executable, and its emit targets.

@@ -1,0 +1,1 @@
+//! The typed, resolved, still generic intermediate representation of Orion.

@@ -1,0 +1,1 @@
+//! The monomorphic control-flow graph of Orion, its builder, passes, verifier and printer.

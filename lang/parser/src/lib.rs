@@ -1,0 +1,1 @@
+//! Lexer and grammar: source text to AST, with recovery.

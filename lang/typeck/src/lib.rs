@@ -1,0 +1,1 @@
+//! Name resolution, type inference, exhaustiveness and linearity: AST to HIR.

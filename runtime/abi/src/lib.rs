@@ -1,0 +1,1 @@
+//! Layouts, symbol names and constants shared by generated code and the runtime.

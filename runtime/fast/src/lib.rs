@@ -1,0 +1,1 @@
+//! Hot paths of the runtime, inlined into programs as LLVM bitcode.

@@ -1,0 +1,1 @@
+//! The Orion runtime: scheduler, channels, timers, values and the state file.

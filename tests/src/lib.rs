@@ -1,0 +1,1 @@
+//! The test harness: every case is an .or file beside its expectation.
