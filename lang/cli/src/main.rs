@@ -1,3 +1,7 @@
-//! The Orion compiler's command line.
+//! `orionc`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    orion_cli::main()
+}
