@@ -161,7 +161,7 @@ pub enum PointKind {
     /// `@join(t)`: `arms[0]` is `ARM_JOIN`; the outcome is DONE (value moved to the destination, handle consumed) or UNWIND (the panic of the task is
     /// recorded in the joiner, handle consumed).
     Join = 9,
-    /// `@try_join(t)`: as `Join`, but a task that failed gives `OUTCOME_CLOSED` and its error is fetched by `orion_join_error`.
+    /// `@try_join(t)`: as `Join`, but a task that failed gives `OUTCOME_CLOSED` and its error is fetched by `orion_join_cancelled` and `orion_join_message`.
     TryJoin = 10,
     /// `@join_timeout(t, d)`: arms `ARM_JOIN`, `ARM_AFTER`; the outcome is `arm << 1`; on the second the handle stays with the frame.
     JoinTimeout = 11,

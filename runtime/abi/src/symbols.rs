@@ -70,29 +70,32 @@ macro_rules! runtime_functions {
             orion_str_push_quoted(Ptr, Ptr, Ptr) -> Ptr;
             orion_str_push_duration(Ptr, Ptr, I64) -> Ptr;
             orion_str_push_instant(Ptr, Ptr, I64) -> Ptr;
-            // (borrowed, borrowed) -> -1, 0, 1 by bytes
-            orion_str_compare(Ptr, Ptr) -> I32;
-            orion_str_equal(Ptr, Ptr) -> I32;
-            // (borrowed, seed) -> hash
-            orion_str_hash(Ptr, I64) -> I64;
+            // (ctx, borrowed, borrowed) -> -1, 0, 1 by bytes
+            orion_str_compare(Ptr, Ptr, Ptr) -> I32;
+            orion_str_equal(Ptr, Ptr, Ptr) -> I32;
+            // (ctx, borrowed, seed) -> hash
+            orion_str_hash(Ptr, Ptr, I64) -> I64;
             // (ctx, borrowed s, from, to, site, out) -> status
             orion_str_slice(Ptr, Ptr, I64, I64, Ptr, Ptr) -> I32;
-            // (borrowed s, byte offset, out next offset) -> char, or -1 at the end
-            orion_str_next_char(Ptr, I64, Ptr) -> I32;
-            // (ctx, borrowed s) -> [char]; [u8]
-            orion_str_chars(Ptr, Ptr) -> Ptr;
-            orion_str_bytes(Ptr, Ptr) -> Ptr;
-            // (ctx, borrowed [u8], out str) -> 1 when it is UTF-8
-            orion_str_from_bytes(Ptr, Ptr, Ptr) -> I32;
-            // (borrowed s, borrowed t, from byte) -> byte offset or -1
-            orion_str_find(Ptr, Ptr, I64) -> I64;
+            // (ctx, borrowed s, offset of a character) -> char
+            orion_str_char_at(Ptr, Ptr, I64) -> I32;
+            // (ctx, borrowed [str]) -> concatenation
+            orion_str_concat(Ptr, Ptr) -> Ptr;
+            // (ctx, borrowed [char])
+            orion_str_from_chars(Ptr, Ptr) -> Ptr;
+            // (ctx, borrowed [u8], site, out str) -> status
+            orion_str_from_bytes(Ptr, Ptr, Ptr, Ptr) -> I32;
+            // (ctx, borrowed [u8]) -> 1 when it is UTF-8
+            orion_str_valid(Ptr, Ptr) -> I32;
+            // (ctx, borrowed s, borrowed t, from byte) -> byte offset or -1
+            orion_str_find(Ptr, Ptr, Ptr, I64) -> I64;
             // (ctx, borrowed s) -> str; full Unicode mapping
             orion_str_upper(Ptr, Ptr) -> Ptr;
             orion_str_lower(Ptr, Ptr) -> Ptr;
             orion_str_trim(Ptr, Ptr) -> Ptr;
-            // (borrowed s, out) -> 1 when it parses
-            orion_str_parse_int(Ptr, Ptr) -> I32;
-            orion_str_parse_float(Ptr, Ptr) -> I32;
+            // (ctx, borrowed s) -> 1 when it is a float literal (sign, digits, point, exponent, inf, NaN); its value, 0 when not
+            orion_str_is_float(Ptr, Ptr) -> I32;
+            orion_str_to_float(Ptr, Ptr) -> F64;
 
             // ---- lists; the element type is a `TypeDesc`
             // (ctx, room, element type) -> empty list
@@ -101,6 +104,14 @@ macro_rules! runtime_functions {
             orion_list_reserve(Ptr, Ptr, I64, Ptr) -> Ptr;
             // (ctx, borrowed list, from, to, element type, site, out) -> status
             orion_list_slice(Ptr, Ptr, I64, I64, Ptr, Ptr, Ptr) -> I32;
+            // (ctx, *value (owned, moved in), n >= 0, element type) -> n times the value
+            orion_list_repeat(Ptr, Ptr, I64, Ptr) -> Ptr;
+            // (ctx, owned list, tested index, element type) -> unshared, elements from the index on moved up by one, zero bytes at the index
+            orion_list_open_gap(Ptr, Ptr, I64, Ptr) -> Ptr;
+            // (ctx, owned unshared list, tested index, element type) -> elements behind the index moved down over it (nothing is dropped)
+            orion_list_close_gap(Ptr, Ptr, I64, Ptr) -> Ptr;
+            // (ctx, owned list, n, element type): drops elements from n on
+            orion_list_truncate(Ptr, Ptr, I64, Ptr) -> Ptr;
             // (ctx, owned boxed object (no odd word), boxed type) -> an unshared object with the same fields
             orion_boxed_unique(Ptr, Ptr, Ptr) -> Ptr;
 
@@ -150,12 +161,13 @@ macro_rules! runtime_functions {
             orion_task_detach(Ptr, Ptr) -> Void;
             // (ctx, task)
             orion_request_cancel(Ptr, Ptr) -> Void;
-            // (ctx, site) -> scope of the running task, owned
-            orion_scope_enter(Ptr, Ptr) -> Ptr;
+            // (ctx) -> scope of the running task, owned
+            orion_scope_enter(Ptr) -> Ptr;
             // (ctx, borrowed scope): asks every other task of it
             orion_cancel_scope(Ptr, Ptr) -> Void;
-            // (ctx) -> after a TryJoin gave CLOSED: owned message, or null when the task was cancelled
-            orion_join_error(Ptr) -> Ptr;
+            // (ctx) -> after a TryJoin gave CLOSED: 1 when the task was cancelled; else the panic's message
+            orion_join_cancelled(Ptr) -> I32;
+            orion_join_message(Ptr) -> Ptr;
             // (ctx) -> str; id
             orion_task_name(Ptr) -> Ptr;
             orion_task_id(Ptr) -> I64;
@@ -163,10 +175,11 @@ macro_rules! runtime_functions {
             // ---- channels
             // (ctx, capacity, element type, site, out) -> status (a negative or too large capacity panics)
             orion_chan_new(Ptr, I64, Ptr, Ptr, Ptr) -> I32;
-            // (ctx, borrowed chan, site) -> status
-            orion_chan_close(Ptr, Ptr, Ptr) -> I32;
-            orion_chan_len(Ptr) -> I64;
-            orion_chan_cap(Ptr) -> I64;
+            // (ctx, borrowed chan, site, unused out) -> status
+            orion_chan_close(Ptr, Ptr, Ptr, Ptr) -> I32;
+            // (ctx, borrowed chan)
+            orion_chan_len(Ptr, Ptr) -> I64;
+            orion_chan_cap(Ptr, Ptr) -> I64;
 
             // ---- the world
             // (ctx, borrowed text): standard output
@@ -177,14 +190,19 @@ macro_rules! runtime_functions {
             orion_now(Ptr) -> I64;
             // (ctx) -> [str]
             orion_args(Ptr) -> Ptr;
-            // (ctx, borrowed name, out str) -> 1 when set
-            orion_env(Ptr, Ptr, Ptr) -> I32;
+            // (ctx, borrowed name) -> 1 when set; its value or ""
+            orion_env_has(Ptr, Ptr) -> I32;
+            orion_env_get(Ptr, Ptr) -> Ptr;
+            // (ctx) -> the next line of standard input with its end, "" at the end of input
+            orion_read_line(Ptr) -> Ptr;
             // (ctx, status): finishes the program; does not return
             orion_exit(Ptr, I32) -> Void;
             // (ctx) -> 64 random bits of the program's saved generator
             orion_random(Ptr) -> I64;
             // (ctx) -> the run's hash seed (saved)
             orion_hash_seed(Ptr) -> I64;
+            // (ctx, hash, word) -> hash
+            orion_hash_mix(Ptr, I64, I64) -> I64;
         }
     };
 }
