@@ -26,11 +26,16 @@ impl Symbol {
     #[must_use]
     pub fn intern(text: &str) -> Self {
         // A poisoned lock holds a table that is still whole: each insertion is two appends.
-        let known = TABLE.read().unwrap_or_else(|e| e.into_inner()).numbers.get(text).copied();
+        let known = TABLE
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .numbers
+            .get(text)
+            .copied();
         if let Some(number) = known {
             return Self(number);
         }
-        let mut table = TABLE.write().unwrap_or_else(|e| e.into_inner());
+        let mut table = TABLE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(&number) = table.numbers.get(text) {
             return Self(number);
         }
@@ -44,7 +49,7 @@ impl Symbol {
     /// The string.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        TABLE.read().unwrap_or_else(|e| e.into_inner()).strings[self.0 as usize]
+        TABLE.read().unwrap_or_else(std::sync::PoisonError::into_inner).strings[self.0 as usize]
     }
 
     /// Whether the name begins with an upper-case letter: a type, variant, class or constant.
