@@ -1,0 +1,262 @@
+//! A state file as a whole: bytes to a checked [`Image`], and an image's parts to bytes.
+//!
+//! Input of [`Image::read`]: the bytes of a file. Output: the schema and the world of the last whole checkpoint, base and
+//! deltas merged. Checked here: framing, checksums, every index, id and reference between items. Not checked here: values,
+//! which are checked by whoever decodes them against types.
+
+use crate::error::FormatError;
+use crate::frame::{self, Commit, FrameWriter, RecordKind};
+use crate::schema::Schema;
+use crate::world::{
+    ChannelItem, FRAME_COMPLETED, FRAME_ENDED, FRAME_WAITING, Globals, Item, Key, Object,
+    PanicItem, Progress, ScopeItem, SharedItem, SiteItem, TaskItem,
+};
+use std::collections::BTreeMap;
+
+/// Bytes of encoded items after which a new record begins. Records bound what a checksum failure can say about its
+/// place, and what must be contiguous when checkpoints are written behind the running program.
+const ITEMS_RECORD_BYTES: usize = 1 << 20;
+
+/// One whole checkpoint.
+pub struct Image<'a> {
+    /// The program that wrote it.
+    pub schema: Schema<'a>,
+    /// Number of the checkpoint.
+    pub number: u64,
+    /// Nothing may be appended.
+    pub sealed: bool,
+    /// Length of the file without a torn append.
+    pub whole_bytes: usize,
+    /// The world as a whole.
+    pub globals: Globals<'a>,
+    /// Places in the source, by id, as everything below.
+    pub sites: BTreeMap<u64, SiteItem<'a>>,
+    /// Tasks.
+    pub tasks: BTreeMap<u64, TaskItem<'a>>,
+    /// Channels.
+    pub channels: BTreeMap<u64, ChannelItem<'a>>,
+    /// Scopes.
+    pub scopes: BTreeMap<u64, ScopeItem<'a>>,
+    /// Shared heap objects.
+    pub objects: BTreeMap<u64, SharedItem<'a>>,
+}
+
+impl<'a> Image<'a> {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it is no whole and consistent state.
+    pub fn read(bytes: &'a [u8]) -> Result<Self, FormatError> {
+        let found = frame::read(bytes)?;
+        let mut schema: Option<Schema<'a>> = None;
+        let mut items: Vec<(u64, Item<'a>)> = Vec::new();
+        for record in &found.records {
+            match record.kind {
+                RecordKind::Schema => {
+                    if record.index != 0 || schema.is_some() {
+                        return Err(FormatError::corrupt("it has a second schema"));
+                    }
+                    schema = Some(frame::decode(record.payload, "the schema")?);
+                }
+                RecordKind::Items => {
+                    let run: Vec<Item<'a>> = frame::decode(record.payload, "a record of items")?;
+                    items.extend(run.into_iter().map(|item| (record.checkpoint, item)));
+                }
+                RecordKind::Commit => {}
+            }
+        }
+        let Some(schema) = schema else {
+            return Err(FormatError::corrupt("it has no schema"));
+        };
+        schema.check()?;
+        let mut image = Self {
+            schema,
+            number: found.number,
+            sealed: found.commit.sealed,
+            whole_bytes: bytes.len() - found.torn_bytes,
+            globals: found.commit.globals,
+            sites: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            channels: BTreeMap::new(),
+            scopes: BTreeMap::new(),
+            objects: BTreeMap::new(),
+        };
+        image.merge(items)?;
+        image.check()?;
+        Ok(image)
+    }
+
+    fn merge(&mut self, items: Vec<(u64, Item<'a>)>) -> Result<(), FormatError> {
+        let mut written: BTreeMap<Key, u64> = BTreeMap::new();
+        for (checkpoint, item) in items {
+            let key = item.key();
+            if written.insert(key, checkpoint) == Some(checkpoint) {
+                return Err(FormatError::corrupt(format!("{key:?} is there twice")));
+            }
+            match item {
+                Item::Site(item) => _ = self.sites.insert(item.id, item),
+                Item::Task(item) => _ = self.tasks.insert(item.id, item),
+                Item::Channel(item) => _ = self.channels.insert(item.id, item),
+                Item::Scope(item) => _ = self.scopes.insert(item.id, item),
+                Item::Object(item) => _ = self.objects.insert(item.id, item),
+                Item::Gone(key) => match key {
+                    Key::Site(id) => _ = self.sites.remove(&id),
+                    Key::Task(id) => _ = self.tasks.remove(&id),
+                    Key::Channel(id) => _ = self.channels.remove(&id),
+                    Key::Scope(id) => _ = self.scopes.remove(&id),
+                    Key::Object(id) => _ = self.objects.remove(&id),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), FormatError> {
+        let wrong = |what: String| Err(FormatError::corrupt(what));
+        let [last_task, last_channel, last_scope, last_object, last_site, last_park] =
+            self.globals.last_ids;
+        fn ends<T>(map: &BTreeMap<u64, T>) -> (Option<u64>, Option<u64>) {
+            (map.keys().next().copied(), map.keys().next_back().copied())
+        }
+        let bounds = [
+            ends(&self.tasks),
+            ends(&self.channels),
+            ends(&self.scopes),
+            ends(&self.objects),
+            ends(&self.sites),
+        ];
+        for ((first, last), highest) in
+            bounds.into_iter().zip([last_task, last_channel, last_scope, last_object, last_site])
+        {
+            if first == Some(0) || last.is_some_and(|id| id > highest) || highest == u64::MAX {
+                return wrong("an id was never given out".to_owned());
+            }
+        }
+        let type_count = self.schema.types.len();
+        let objects = |objects: &[Object<'_>]| objects.iter().all(|o| (o.ty as usize) < type_count);
+        let site = |id: u64| id == 0 || self.sites.contains_key(&id);
+        let panic = |panic: &Option<PanicItem<'_>>| panic.as_ref().is_none_or(|p| site(p.site));
+        for task in self.tasks.values() {
+            let id = task.id;
+            let scope = |id: &u64| self.scopes.contains_key(id);
+            if !(site(task.site) && panic(&task.panic) && panic(&task.join_error)) {
+                return wrong(format!("task {id} refers to a place that is not there"));
+            }
+            if (task.scope != 0 && !scope(&task.scope)) || !task.open_scopes.iter().all(scope) {
+                return wrong(format!("task {id} refers to a scope that is not there"));
+            }
+            if !objects(&task.locals) {
+                return wrong(format!("task {id} has an object of no type"));
+            }
+            if task.park_sequence > last_park {
+                return wrong(format!("task {id} waits since a moment that never was"));
+            }
+            for (depth, frame) in task.frames.iter().enumerate() {
+                let function = self.schema.functions.get(frame.function as usize);
+                let Some(point) = function.and_then(|f| f.points.get(frame.point as usize)) else {
+                    return wrong(format!("task {id} has a frame of no function"));
+                };
+                let is_leaf = depth + 1 == task.frames.len();
+                let state = match frame.state {
+                    FRAME_WAITING => is_leaf != (point.kind == 1),
+                    FRAME_COMPLETED => is_leaf && point.kind > 1,
+                    FRAME_ENDED => task.frames.len() == 1,
+                    _ => false,
+                };
+                if !state {
+                    return wrong(format!("task {id} has a frame in an impossible state"));
+                }
+            }
+        }
+        for channel in self.channels.values() {
+            if channel.elem as usize >= type_count || !objects(&channel.locals) {
+                return wrong(format!("channel {} has values of no type", channel.id));
+            }
+            if channel.count > channel.capacity {
+                return wrong(format!("channel {} holds more than it can", channel.id));
+            }
+        }
+        for scope in self.scopes.values() {
+            if !site(scope.site) || !panic(&scope.panic) {
+                return wrong(format!("scope {} refers to a place that is not there", scope.id));
+            }
+            if scope.owner != 0 && !self.tasks.contains_key(&scope.owner) {
+                return wrong(format!("scope {} refers to a task that is not there", scope.id));
+            }
+        }
+        for object in self.objects.values() {
+            if object.object.ty as usize >= type_count || !objects(&object.locals) {
+                return wrong(format!("object {} has no type", object.id));
+            }
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        for id in &self.globals.ready {
+            if !self.tasks.contains_key(id) || !seen.insert(id) {
+                return wrong(format!("task {id} cannot be ready"));
+            }
+        }
+        let running = self.globals.progress == Progress::Running;
+        if running && !self.tasks.contains_key(&self.globals.main_task) {
+            return wrong("its main task is not there".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Writes one checkpoint.
+pub struct ImageWriter {
+    frames: FrameWriter,
+    run: Vec<u8>,
+    run_count: u64,
+}
+
+impl ImageWriter {
+    /// A new file: the base of a state. The schema is given encoded ([`frame::encode`]), as it never changes.
+    #[must_use]
+    pub fn base(number: u64, schema: &[u8]) -> Self {
+        let mut frames = FrameWriter::base(number);
+        frames.record(RecordKind::Schema, schema);
+        Self { frames, run: Vec::new(), run_count: 0 }
+    }
+
+    /// A checkpoint to append.
+    #[must_use]
+    pub fn delta(number: u64) -> Self {
+        Self { frames: FrameWriter::delta(number), run: Vec::new(), run_count: 0 }
+    }
+
+    /// Adds an item.
+    ///
+    /// # Errors
+    /// When it is larger than the format allows.
+    pub fn item(&mut self, item: &Item<'_>) -> Result<(), String> {
+        self.run.extend_from_slice(&frame::encode(item)?);
+        self.run_count += 1;
+        if self.run.len() >= ITEMS_RECORD_BYTES {
+            self.end_run()?;
+        }
+        Ok(())
+    }
+
+    fn end_run(&mut self) -> Result<(), String> {
+        if self.run_count > 0 {
+            // A list is its length and its elements, so items that are encoded one by one need only the length in front.
+            let mut payload = frame::encode(&self.run_count)?;
+            payload.extend_from_slice(&self.run);
+            self.frames.record(RecordKind::Items, &payload);
+            self.run.clear();
+            self.run_count = 0;
+        }
+        Ok(())
+    }
+
+    /// Closes the checkpoint; all its bytes.
+    ///
+    /// # Errors
+    /// When a record is larger than the format allows.
+    pub fn commit(mut self, commit: &Commit<'_>) -> Result<Vec<u8>, String> {
+        self.end_run()?;
+        self.frames.record(RecordKind::Commit, &frame::encode(commit)?);
+        Ok(self.frames.finish())
+    }
+}
