@@ -102,6 +102,14 @@ error_codes! {
     E0804 "file too large";
     // E0900: what the next versions bring
     E0900 "not supported yet";
+    // E1xxx: tools and files
+    E1001 "file cannot be read";
+    E1002 "not a source file";
+    E1003 "source is not UTF-8";
+    E1004 "output cannot be written";
+    E1005 "no linker";
+    E1006 "linking failed";
+    E1007 "module not found";
     // W0xxx: warnings
     W0001 "doc comment documents nothing";
 }
