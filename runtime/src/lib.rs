@@ -1,1 +1,15 @@
 //! The Orion runtime: scheduler, channels, timers, values and the state file.
+//!
+//! Input: the program's object file, which exports `orion_program` (functions, types, suspend points) and calls the functions of
+//! `orion_abi::symbols`. Output: the process. Built as a static library that `orionc` embeds and links into every program.
+//!
+//! Map: `start` reads the command line and runs `sched`, which executes tasks; `export` holds the functions that generated code calls;
+//! `heap` the values; `world` the data structures of a run; `state` checkpoints; `report` what a person reads when it goes wrong.
+
+pub mod clock;
+pub mod panic;
+pub mod rng;
+pub mod scope;
+pub mod sites;
+pub mod timer;
+pub mod world;

@@ -22,4 +22,6 @@ pub struct Ctx {
     pub task: *mut u8,
     /// Heads of the free lists of the frame allocator; a free block's first word links to the next.
     pub free: [*mut u8; FRAME_CLASS_COUNT],
+    /// Not 0 under `ORION_FORCE`: every operation that may suspend does. Read by the runtime's hot paths only.
+    pub force: u64,
 }

@@ -1,0 +1,206 @@
+//! Channels: a ring buffer, two FIFO wait queues, and the operations that need not wait.
+//!
+//! Algorithm: direct hand-over. A sender that finds a waiting receiver writes the value into the receiver's frame; a receiver that takes
+//! from a full buffer moves the first waiting sender's value in, and one that finds a sender on an unbuffered channel takes it out
+//! of the sender's frame. So a woken task never tries again.
+//!
+//! Invariants: receivers wait only while the buffer is empty and no sender waits; senders wait only while the buffer is full (or has no room at all) and
+//! no receiver waits — but for two arms of one `select`, which never match each other; on a closed channel nobody waits. `buf` has room
+//! for `cap` elements of `elem_bytes`, of which `len` from `head` on (wrapping) are valid.
+
+use orion_abi::{
+    Ctx, Frame, Site, TypeDesc, WaitNode,
+    outcome::{OUTCOME_BLOCK, OUTCOME_CLOSED, OUTCOME_DONE},
+};
+
+use crate::{
+    task::complete,
+    wait::{NODE_HAS_SIBLINGS, WaitQueue},
+};
+
+/// A channel. Counted; freed with the last count.
+#[repr(C)]
+pub struct Chan {
+    /// Reference count.
+    pub rc: i64,
+    /// Capacity in elements; 0 is a rendezvous.
+    pub cap: usize,
+    /// Elements in the buffer.
+    pub len: usize,
+    /// Index of the first element.
+    pub head: usize,
+    /// The buffer (null when it would have no bytes).
+    pub buf: *mut u8,
+    /// Size of an element.
+    pub elem_bytes: u32,
+    /// 1 once closed.
+    pub closed: u32,
+    /// Tasks that wait to receive.
+    pub receivers: WaitQueue,
+    /// Tasks that wait to send.
+    pub senders: WaitQueue,
+    /// Type of the elements.
+    pub elem: *const TypeDesc,
+    /// Where it was made.
+    pub site: *const Site,
+    /// Unique in the program's whole life, ascending.
+    pub id: u64,
+    /// Neighbours among all channels, in order of creation.
+    pub all_prev: *mut Chan,
+    /// As above.
+    pub all_next: *mut Chan,
+}
+
+unsafe extern "C" {
+    /// Unlinks the other nodes of a waiting frame but `won`.
+    fn orion_unlink_siblings_slow(ctx: *mut Ctx, frame: *mut Frame, won: *mut WaitNode);
+    /// What an operation that would block answers: `OUTCOME_BLOCK`, or `OUTCOME_UNWIND` when a cancellation is due.
+    fn orion_block_slow_path(ctx: *mut Ctx) -> u32;
+}
+
+/// Copies a value; the sizes that occur most are single moves.
+///
+/// # Safety
+/// `from` is valid for reads and `to` for writes of `bytes`, and they do not overlap.
+#[inline(always)]
+pub unsafe fn copy_value(from: *const u8, to: *mut u8, bytes: u32) {
+    // SAFETY: the caller's promise; values are aligned to at most 8, unaligned access is used throughout.
+    unsafe {
+        match bytes {
+            8 => to.cast::<u64>().write_unaligned(from.cast::<u64>().read_unaligned()),
+            0 => {}
+            bytes => core::ptr::copy_nonoverlapping(from, to, bytes as usize),
+        }
+    }
+}
+
+/// Address of buffer place `at` places behind the first element (`at <= len < = cap`).
+///
+/// # Safety
+/// `chan` is alive and `at < cap`.
+#[inline(always)]
+#[must_use]
+pub unsafe fn place(chan: *mut Chan, at: usize) -> *mut u8 {
+    // SAFETY: the index is wrapped into the buffer.
+    unsafe {
+        let mut index = (*chan).head + at;
+        if index >= (*chan).cap {
+            index -= (*chan).cap;
+        }
+        (*chan).buf.wrapping_add(index * (*chan).elem_bytes as usize)
+    }
+}
+
+/// Wakes a waiter that has just been taken out of its queue.
+///
+/// # Safety
+/// `node` belongs to a parked frame.
+#[inline(always)]
+pub unsafe fn wake(ctx: *mut Ctx, node: *mut WaitNode, closed: u32) {
+    // SAFETY: the node's frame is parked, so its nodes are valid.
+    unsafe {
+        let frame = (*node).frame;
+        if (*node).kind & NODE_HAS_SIBLINGS != 0 {
+            orion_unlink_siblings_slow(ctx, frame, node);
+        }
+        complete(ctx, frame, ((*node).arm << 1) | closed);
+    }
+}
+
+/// Sends if that is possible at once: `OUTCOME_DONE`, `OUTCOME_CLOSED` or `OUTCOME_BLOCK`. The value is moved out on DONE.
+///
+/// # Safety
+/// `chan` is alive; `value` holds a value of its element type.
+#[inline(always)]
+pub unsafe fn send_now(ctx: *mut Ctx, chan: *mut Chan, value: *const u8) -> u32 {
+    // SAFETY: the invariants at the top of the file.
+    unsafe {
+        if (*chan).closed != 0 {
+            return OUTCOME_CLOSED;
+        }
+        let receiver = (*chan).receivers.head;
+        if !receiver.is_null() {
+            (*chan).receivers.unlink(receiver);
+            copy_value(value, (*receiver).value, (*chan).elem_bytes);
+            wake(ctx, receiver, 0);
+            return OUTCOME_DONE;
+        }
+        if (*chan).len < (*chan).cap {
+            copy_value(value, place(chan, (*chan).len), (*chan).elem_bytes);
+            (*chan).len += 1;
+            return OUTCOME_DONE;
+        }
+        OUTCOME_BLOCK
+    }
+}
+
+/// Receives if that is possible at once: `OUTCOME_DONE` (the value is at `destination`), `OUTCOME_CLOSED` or `OUTCOME_BLOCK`.
+///
+/// # Safety
+/// `chan` is alive; `destination` has room for an element.
+#[inline(always)]
+pub unsafe fn recv_now(ctx: *mut Ctx, chan: *mut Chan, destination: *mut u8) -> u32 {
+    // SAFETY: the invariants at the top of the file.
+    unsafe {
+        if (*chan).len > 0 {
+            copy_value(place(chan, 0), destination, (*chan).elem_bytes);
+            (*chan).head += 1;
+            if (*chan).head == (*chan).cap {
+                (*chan).head = 0;
+            }
+            (*chan).len -= 1;
+            let sender = (*chan).senders.head;
+            if !sender.is_null() {
+                (*chan).senders.unlink(sender);
+                copy_value((*sender).value, place(chan, (*chan).len), (*chan).elem_bytes);
+                (*chan).len += 1;
+                wake(ctx, sender, 0);
+            }
+            return OUTCOME_DONE;
+        }
+        let sender = (*chan).senders.head;
+        if !sender.is_null() {
+            (*chan).senders.unlink(sender);
+            copy_value((*sender).value, destination, (*chan).elem_bytes);
+            wake(ctx, sender, 0);
+            return OUTCOME_DONE;
+        }
+        if (*chan).closed != 0 { OUTCOME_CLOSED } else { OUTCOME_BLOCK }
+    }
+}
+
+/// `ch <- v`, first half: done, closed, or block.
+///
+/// # Safety
+/// Called by generated code: `chan` is borrowed, `value` holds an element.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_try_send(ctx: *mut Ctx, chan: *mut u8, value: *mut u8) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if (*ctx).force == 0 {
+            let outcome = send_now(ctx, chan.cast(), value);
+            if outcome != OUTCOME_BLOCK {
+                return outcome;
+            }
+        }
+        orion_block_slow_path(ctx)
+    }
+}
+
+/// A receive, first half: done, closed, or block.
+///
+/// # Safety
+/// Called by generated code: `chan` is borrowed, `destination` has room for an element.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_try_recv(ctx: *mut Ctx, chan: *mut u8, destination: *mut u8) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if (*ctx).force == 0 {
+            let outcome = recv_now(ctx, chan.cast(), destination);
+            if outcome != OUTCOME_BLOCK {
+                return outcome;
+            }
+        }
+        orion_block_slow_path(ctx)
+    }
+}

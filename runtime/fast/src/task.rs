@@ -1,0 +1,188 @@
+//! Tasks, the queue of ready ones, and how a waiting task is made ready.
+//!
+//! A task is a chain of frames, leaf to root. `Task::state` says who may touch it: a `READY` task is in the worker's run queue, a `RUNNING` one
+//! is what the worker executes (its `leaf` is not valid until it parks), a `WAITING` one belongs to whatever its leaf frame's point
+//! waits for (or stands in the world's line of idlers), an `ENDED` one waits for its handle to be consumed, its result still in
+//! its root frame (`leaf`) or its panic in `extra`.
+
+use orion_abi::{Ctx, Frame, Site, WaitNode, frame::FRAME_COMPLETED};
+
+/// `Task::state`: in the run queue.
+pub const TASK_READY: u8 = 0;
+/// `Task::state`: being executed.
+pub const TASK_RUNNING: u8 = 1;
+/// `Task::state`: suspended.
+pub const TASK_WAITING: u8 = 2;
+/// `Task::state`: over; the task lives on for its handle.
+pub const TASK_ENDED: u8 = 3;
+
+/// `Task::flags`: a handle on it exists, which will be joined, cancelled or detached.
+pub const TASK_HANDLE: u8 = 1;
+/// `Task::flags`: asked to cancel, and not yet told so: the next wait that would block unwinds.
+pub const TASK_CANCEL_ASKED: u8 = 2;
+/// `Task::flags`: cancellation was delivered; it is not delivered again.
+pub const TASK_CANCELLED: u8 = 4;
+/// `Task::flags`: a scope that the task owns has failed: the next wait that would block unwinds, up to that scope.
+pub const TASK_SCOPE_FAILED: u8 = 8;
+/// `Task::flags`: stands in the world's line of idlers.
+pub const TASK_IDLING: u8 = 16;
+
+/// A task. Allocated as a block, freed when it has ended and no handle is left.
+#[repr(C)]
+pub struct Task {
+    /// Next in the run queue or in the line of idlers.
+    pub next: *mut Task,
+    /// The frame that runs next; of an ended task, its root (null when it has no result any more).
+    pub leaf: *mut Frame,
+    /// `TASK_*`, the state.
+    pub state: u8,
+    /// `TASK_*`, the flags.
+    pub flags: u8,
+    /// Zero.
+    pub pad: [u8; 6],
+    /// Who waits for its end (a node of kind `ARM_JOIN`), or null.
+    pub joiner: *mut WaitNode,
+    /// The scope it was spawned in; counted. Never null but for the main task.
+    pub scope: *mut u8,
+    /// Neighbours among the tasks of the scope, in order of creation.
+    pub scope_prev: *mut Task,
+    /// As above.
+    pub scope_next: *mut Task,
+    /// Where it was spawned.
+    pub site: *const Site,
+    /// Unique in the program's whole life, ascending from 1 (the main task).
+    pub id: u64,
+    /// The runtime's `TaskExtra` (name, pending panic), or null.
+    pub extra: *mut u8,
+}
+
+/// FIFO of tasks, linked through `Task::next`.
+#[repr(C)]
+pub struct TaskQueue {
+    /// First, or null.
+    pub head: *mut Task,
+    /// Last; meaningless when `head` is null.
+    pub tail: *mut Task,
+}
+
+impl Default for TaskQueue {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TaskQueue {
+    /// Empty.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { head: core::ptr::null_mut(), tail: core::ptr::null_mut() }
+    }
+
+    /// Whether it is empty.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.head.is_null()
+    }
+
+    /// Appends a task.
+    ///
+    /// # Safety
+    /// `task` is alive and in no queue.
+    #[inline(always)]
+    pub unsafe fn push(&mut self, task: *mut Task) {
+        // SAFETY: queued tasks are alive.
+        unsafe {
+            (*task).next = core::ptr::null_mut();
+            if self.head.is_null() {
+                self.head = task;
+            } else {
+                (*self.tail).next = task;
+            }
+            self.tail = task;
+        }
+    }
+
+    /// Puts a task first.
+    ///
+    /// # Safety
+    /// `task` is alive and in no queue.
+    #[inline(always)]
+    pub unsafe fn push_front(&mut self, task: *mut Task) {
+        // SAFETY: as above.
+        unsafe {
+            (*task).next = self.head;
+            if self.head.is_null() {
+                self.tail = task;
+            }
+            self.head = task;
+        }
+    }
+
+    /// Takes the first task, or null.
+    ///
+    /// # Safety
+    /// Queued tasks are alive.
+    #[inline(always)]
+    pub unsafe fn pop(&mut self) -> *mut Task {
+        let task = self.head;
+        if !task.is_null() {
+            // SAFETY: as above.
+            self.head = unsafe { (*task).next };
+        }
+        task
+    }
+
+    /// Takes a task out of the middle (walks the queue; for rare uses).
+    ///
+    /// # Safety
+    /// Queued tasks are alive.
+    pub unsafe fn remove(&mut self, task: *mut Task) -> bool {
+        // SAFETY: as above.
+        unsafe {
+            let mut before: *mut Task = core::ptr::null_mut();
+            let mut at = self.head;
+            while !at.is_null() {
+                if at == task {
+                    if before.is_null() {
+                        self.head = (*at).next;
+                    } else {
+                        (*before).next = (*at).next;
+                    }
+                    if self.tail == at {
+                        self.tail = before;
+                    }
+                    return true;
+                }
+                before = at;
+                at = (*at).next;
+            }
+            false
+        }
+    }
+}
+
+/// The part of a worker that the hot paths know: its context, first, and its run queue.
+#[repr(C)]
+pub struct WorkerHead {
+    /// What generated code sees.
+    pub ctx: Ctx,
+    /// Ready tasks.
+    pub ready: TaskQueue,
+}
+
+/// Makes the task of a parked frame ready, with the outcome of what it waited for. All nodes of the frame are unlinked.
+///
+/// # Safety
+/// `ctx` heads a `WorkerHead`; `frame` is the leaf of a waiting task.
+#[inline(always)]
+pub unsafe fn complete(ctx: *mut Ctx, frame: *mut Frame, outcome: u32) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*frame).outcome = outcome;
+        (*frame).state = FRAME_COMPLETED;
+        let task = (*frame).task.cast::<Task>();
+        (*task).state = TASK_READY;
+        (*ctx.cast::<WorkerHead>()).ready.push(task);
+    }
+}

@@ -1,0 +1,117 @@
+//! Wait queues: FIFO, doubly linked through the `WaitNode`s inside the waiting frames.
+//!
+//! Invariants: a node is linked in at most one queue; `WaitNode::target` is non-null exactly while it is linked (or, for a timer,
+//! while the heap holds it). A frame's nodes lie side by side at its point's `wait_offset`; all of them are unlinked before the frame is made
+//! ready, so a waiter is claimed exactly once.
+
+use orion_abi::WaitNode;
+
+/// Bit in `WaitNode::kind`, beside `ARM_*`: the frame waits by other nodes too, which whoever completes it must unlink.
+pub const NODE_HAS_SIBLINGS: u32 = 1 << 31;
+
+/// The arm kind of a node.
+#[inline(always)]
+#[must_use]
+pub const fn arm_kind(kind: u32) -> u32 {
+    kind & !NODE_HAS_SIBLINGS
+}
+
+/// Waiters in the order they came.
+#[repr(C)]
+pub struct WaitQueue {
+    /// First in line, or null.
+    pub head: *mut WaitNode,
+    /// Last in line, or null.
+    pub tail: *mut WaitNode,
+}
+
+impl Default for WaitQueue {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl WaitQueue {
+    /// Nobody waits.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { head: core::ptr::null_mut(), tail: core::ptr::null_mut() }
+    }
+
+    /// Whether nobody waits.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.head.is_null()
+    }
+
+    /// Puts a node at the end of the line.
+    ///
+    /// # Safety
+    /// `node` is valid, unlinked, and stays where it is until it is unlinked.
+    #[inline]
+    pub unsafe fn push(&mut self, node: *mut WaitNode, target: *mut u8) {
+        // SAFETY: the nodes of the queue are alive: a frame unlinks its nodes before it goes.
+        unsafe {
+            (*node).next = core::ptr::null_mut();
+            (*node).prev = self.tail;
+            (*node).target = target;
+            if self.tail.is_null() {
+                self.head = node;
+            } else {
+                (*self.tail).next = node;
+            }
+            self.tail = node;
+        }
+    }
+
+    /// Takes a node out of the line.
+    ///
+    /// # Safety
+    /// `node` is linked in this queue.
+    #[inline]
+    pub unsafe fn unlink(&mut self, node: *mut WaitNode) {
+        // SAFETY: as for `push`.
+        unsafe {
+            let (next, prev) = ((*node).next, (*node).prev);
+            if prev.is_null() {
+                self.head = next;
+            } else {
+                (*prev).next = next;
+            }
+            if next.is_null() {
+                self.tail = prev;
+            } else {
+                (*next).prev = prev;
+            }
+            (*node).target = core::ptr::null_mut();
+        }
+    }
+
+    /// Takes the first of the line, or null.
+    ///
+    /// # Safety
+    /// The queue's nodes are alive.
+    #[inline]
+    pub unsafe fn pop(&mut self) -> *mut WaitNode {
+        let node = self.head;
+        if !node.is_null() {
+            // SAFETY: it is linked here.
+            unsafe { self.unlink(node) };
+        }
+        node
+    }
+
+    /// How many wait (walks the line).
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let mut count = 0;
+        let mut node = self.head;
+        while !node.is_null() {
+            count += 1;
+            // SAFETY: nodes of the queue are alive.
+            node = unsafe { (*node).next };
+        }
+        count
+    }
+}

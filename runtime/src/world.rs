@@ -1,0 +1,456 @@
+//! The state of a run: what a checkpoint holds, and the worker that executes it.
+//!
+//! `Worker` begins with the context that generated code passes around, so a `*mut Ctx` *is* a `*mut Worker`. Everything of the run hangs from
+//! it; nothing is global. Access goes through raw pointers with short borrows: any function here may run generated code or be called by it,
+//! so no `&mut World` may live across a call that can reach the world again.
+//!
+//! Enumeration: tasks hang from their scopes, scopes and channels from the world, all in order of creation; values hang from frames,
+//! channels and results. That is all there is to save.
+
+use std::ptr::{null, null_mut};
+
+use orion_abi::{Ctx, Frame, ProgramDesc, Site, ctx::FRAME_CLASS_COUNT};
+use orion_fast::{
+    chan::Chan,
+    task::{Task, TaskQueue, WorkerHead},
+};
+
+use crate::{
+    clock::Clock, config::Config, heap::arena::Arena, output::Output, panic::TaskExtra, rng::Rng,
+    scope::Scope, sites::SiteTable, state::Store, timer::TimerHeap,
+};
+
+/// What the scheduler has to do before it runs the next task.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Requests {
+    /// `@checkpoint`, or the time between automatic ones is over.
+    pub checkpoint: bool,
+    /// `@pause`, or a signal: save and exit 75.
+    pub pause: bool,
+}
+
+/// A worker: executes tasks. There is one.
+#[repr(C)]
+pub struct Worker {
+    /// Context and run queue.
+    pub head: WorkerHead,
+    /// The run it works on.
+    pub world: *mut World,
+    /// Memory behind the free lists.
+    pub arena: Arena,
+    /// Dead objects whose parts are still to be dropped (see `heap::drop`).
+    pub dead: Vec<crate::heap::drop::Dead>,
+    /// A drop is under way: nested ones only add to `dead`.
+    pub dropping: bool,
+    /// Counts dispatches, so that the ticker sees whether one task runs on and on.
+    pub dispatches: std::sync::atomic::AtomicU64,
+    /// Lowest address that generated code may use; what `ctx.limit` is when it is not poisoned.
+    pub stack_limit: usize,
+    /// Polls until the next preemption, under `--seed` and `ORION_FORCE`.
+    pub countdown: u64,
+}
+
+/// The run.
+pub struct World {
+    /// The program.
+    pub program: *const ProgramDesc,
+    /// The worker.
+    pub worker: *mut Worker,
+    /// The main task; null before the start and once it has ended.
+    pub main: *mut Task,
+    /// Scopes, in order of creation.
+    pub first_scope: *mut Scope,
+    /// Last of them.
+    pub last_scope: *mut Scope,
+    /// Channels, in order of creation.
+    pub first_chan: *mut Chan,
+    /// Last of them.
+    pub last_chan: *mut Chan,
+    /// Tasks alive (not freed), the main task included.
+    pub task_count: u64,
+    /// Tasks at `@idle()`, first come first.
+    pub idlers: TaskQueue,
+    /// Pending timers.
+    pub timers: TimerHeap,
+    /// Choices of the scheduler.
+    pub rng: Rng,
+    /// The program's random numbers.
+    pub program_rng: Rng,
+    /// Seed of the hash of map keys.
+    pub hash_seed: u64,
+    /// The seed that the run was started with.
+    pub seed: u64,
+    /// Ids given out so far.
+    pub next_task_id: u64,
+    /// As above.
+    pub next_scope_id: u64,
+    /// As above.
+    pub next_chan_id: u64,
+    /// `@args()`.
+    pub args: Vec<String>,
+    /// Places in the source that came from a state file.
+    pub sites: SiteTable,
+    /// What has to be done before the next task runs. Not saved.
+    pub requests: Requests,
+    /// Flags of the run. Not saved (but for seed and arguments, which are copied above).
+    pub config: Config,
+    /// Time.
+    pub clock: Clock,
+    /// Output.
+    pub output: Output,
+    /// The state file, with `--state`.
+    pub store: Option<Store>,
+}
+
+impl Worker {
+    /// A worker without a world.
+    #[must_use]
+    pub fn new() -> Box<Self> {
+        Box::new(Self {
+            head: WorkerHead {
+                ctx: Ctx {
+                    limit: 0,
+                    child: null_mut(),
+                    task: null_mut(),
+                    free: [null_mut(); FRAME_CLASS_COUNT],
+                    force: 0,
+                },
+                ready: TaskQueue::new(),
+            },
+            world: null_mut(),
+            arena: Arena::default(),
+            dead: Vec::new(),
+            dropping: false,
+            dispatches: std::sync::atomic::AtomicU64::new(0),
+            stack_limit: 0,
+            countdown: u64::MAX,
+        })
+    }
+
+    /// The context.
+    #[must_use]
+    pub fn ctx(worker: *mut Self) -> *mut Ctx {
+        worker.cast()
+    }
+}
+
+impl World {
+    /// A world before its start: no task, no channel.
+    #[must_use]
+    pub fn new(program: *const ProgramDesc, worker: *mut Worker, config: Config) -> Box<Self> {
+        let seed = config.seed.unwrap_or_else(random_seed);
+        let mut seeds = Rng::new(seed ^ 0x6f72_696f_6e21);
+        let clock = Clock::new(config.seed.is_some());
+        let args = config.args.clone();
+        Box::new(Self {
+            program,
+            worker,
+            main: null_mut(),
+            first_scope: null_mut(),
+            last_scope: null_mut(),
+            first_chan: null_mut(),
+            last_chan: null_mut(),
+            task_count: 0,
+            idlers: TaskQueue::new(),
+            timers: TimerHeap::default(),
+            rng: Rng::new(seed),
+            program_rng: Rng::new(seeds.next_u64()),
+            hash_seed: seeds.next_u64(),
+            seed,
+            next_task_id: 1,
+            next_scope_id: 1,
+            next_chan_id: 1,
+            args,
+            sites: SiteTable::default(),
+            requests: Requests::default(),
+            config,
+            clock,
+            output: Output::new(),
+            store: None,
+        })
+    }
+
+    /// All tasks alive, in order of creation (ids ascend).
+    ///
+    /// # Safety
+    /// `world` is valid.
+    #[must_use]
+    pub unsafe fn tasks(world: *mut Self) -> Vec<*mut Task> {
+        let mut tasks = Vec::new();
+        // SAFETY: linked scopes and tasks are alive.
+        unsafe {
+            if !(*world).main.is_null() {
+                tasks.push((*world).main);
+            }
+            let mut scope = (*world).first_scope;
+            while !scope.is_null() {
+                let mut task = (*scope).first;
+                while !task.is_null() {
+                    tasks.push(task);
+                    task = (*task).scope_next;
+                }
+                scope = (*scope).all_next;
+            }
+            tasks.sort_by_key(|&task| (*task).id);
+        }
+        tasks
+    }
+
+    /// Appends a scope to the world's list.
+    ///
+    /// # Safety
+    /// Both are valid; the scope is not linked.
+    pub unsafe fn link_scope(world: *mut Self, scope: *mut Scope) {
+        // SAFETY: linked scopes are alive.
+        unsafe {
+            (*scope).all_prev = (*world).last_scope;
+            (*scope).all_next = null_mut();
+            if (*world).last_scope.is_null() {
+                (*world).first_scope = scope;
+            } else {
+                (*(*world).last_scope).all_next = scope;
+            }
+            (*world).last_scope = scope;
+        }
+    }
+
+    /// Takes a scope out of the world's list.
+    ///
+    /// # Safety
+    /// The scope is linked.
+    pub unsafe fn unlink_scope(world: *mut Self, scope: *mut Scope) {
+        // SAFETY: linked scopes are alive.
+        unsafe {
+            let (prev, next) = ((*scope).all_prev, (*scope).all_next);
+            if prev.is_null() {
+                (*world).first_scope = next;
+            } else {
+                (*prev).all_next = next;
+            }
+            if next.is_null() {
+                (*world).last_scope = prev;
+            } else {
+                (*next).all_prev = prev;
+            }
+        }
+    }
+
+    /// Appends a channel to the world's list.
+    ///
+    /// # Safety
+    /// Both are valid; the channel is not linked.
+    pub unsafe fn link_chan(world: *mut Self, chan: *mut Chan) {
+        // SAFETY: linked channels are alive.
+        unsafe {
+            (*chan).all_prev = (*world).last_chan;
+            (*chan).all_next = null_mut();
+            if (*world).last_chan.is_null() {
+                (*world).first_chan = chan;
+            } else {
+                (*(*world).last_chan).all_next = chan;
+            }
+            (*world).last_chan = chan;
+        }
+    }
+
+    /// Takes a channel out of the world's list.
+    ///
+    /// # Safety
+    /// The channel is linked.
+    pub unsafe fn unlink_chan(world: *mut Self, chan: *mut Chan) {
+        // SAFETY: linked channels are alive.
+        unsafe {
+            let (prev, next) = ((*chan).all_prev, (*chan).all_next);
+            if prev.is_null() {
+                (*world).first_chan = next;
+            } else {
+                (*prev).all_next = next;
+            }
+            if next.is_null() {
+                (*world).last_chan = prev;
+            } else {
+                (*next).all_prev = prev;
+            }
+        }
+    }
+}
+
+/// The worker behind a context.
+#[must_use]
+pub fn worker_of(ctx: *mut Ctx) -> *mut Worker {
+    ctx.cast()
+}
+
+/// The world behind a context.
+///
+/// # Safety
+/// `ctx` heads a worker that has a world.
+#[must_use]
+pub unsafe fn world_of(ctx: *mut Ctx) -> *mut World {
+    // SAFETY: the caller's promise.
+    unsafe { (*worker_of(ctx)).world }
+}
+
+/// The rare parts of a task, made when there are none.
+///
+/// # Safety
+/// `task` is alive; the reference ends before anything else touches the task.
+pub unsafe fn extra_of<'a>(task: *mut Task) -> &'a mut TaskExtra {
+    // SAFETY: `extra` is null or a box that the task owns.
+    unsafe {
+        if (*task).extra.is_null() {
+            (*task).extra = Box::into_raw(Box::<TaskExtra>::default()).cast();
+        }
+        &mut *(*task).extra.cast::<TaskExtra>()
+    }
+}
+
+/// The rare parts of a task, if it has any.
+///
+/// # Safety
+/// As for [`extra_of`].
+#[must_use]
+pub unsafe fn extra_if<'a>(task: *mut Task) -> Option<&'a mut TaskExtra> {
+    // SAFETY: as above.
+    unsafe { (*task).extra.cast::<TaskExtra>().as_mut() }
+}
+
+/// A new task, in no scope and no queue, with one frame chain.
+///
+/// # Safety
+/// `ctx` heads a worker; `leaf` is a frame (or null) whose `task` this function sets.
+pub unsafe fn new_task(ctx: *mut Ctx, id: u64, leaf: *mut Frame, site: *const Site) -> *mut Task {
+    // SAFETY: the block has room for a task.
+    unsafe {
+        let task = orion_fast::blocks::block_alloc(ctx, size_of::<Task>()).cast::<Task>();
+        task.write(Task {
+            next: null_mut(),
+            leaf,
+            state: orion_fast::task::TASK_WAITING,
+            flags: 0,
+            pad: [0; 6],
+            joiner: null_mut(),
+            scope: null_mut(),
+            scope_prev: null_mut(),
+            scope_next: null_mut(),
+            site,
+            id,
+            extra: null_mut(),
+        });
+        if !leaf.is_null() {
+            (*leaf).task = task.cast();
+        }
+        (*world_of(ctx)).task_count += 1;
+        task
+    }
+}
+
+/// Frees a task that is in no scope's list and no queue, and has no frame.
+///
+/// # Safety
+/// Nobody refers to the task any more.
+pub unsafe fn free_task(ctx: *mut Ctx, task: *mut Task) {
+    // SAFETY: the task is the caller's to free.
+    unsafe {
+        if !(*task).extra.is_null() {
+            drop(Box::from_raw((*task).extra.cast::<TaskExtra>()));
+        }
+        (*world_of(ctx)).task_count -= 1;
+        orion_fast::blocks::block_free(ctx, task.cast(), size_of::<Task>());
+    }
+}
+
+/// A new channel with one count, linked into the world.
+///
+/// # Safety
+/// `ctx` heads a worker; `elem` is a type of the program; `cap` times its size fits in memory. Null when memory is exhausted.
+pub unsafe fn new_chan(
+    ctx: *mut Ctx,
+    id: u64,
+    cap: usize,
+    elem: *const orion_abi::TypeDesc,
+    site: *const Site,
+) -> *mut Chan {
+    // SAFETY: the block has room for a channel.
+    unsafe {
+        let bytes = cap * (*elem).size as usize;
+        let buf =
+            if bytes == 0 { null_mut() } else { orion_fast::blocks::block_alloc(ctx, bytes) };
+        let chan = orion_fast::blocks::block_alloc(ctx, size_of::<Chan>()).cast::<Chan>();
+        chan.write(Chan {
+            rc: 1,
+            cap,
+            len: 0,
+            head: 0,
+            buf,
+            elem_bytes: (*elem).size,
+            closed: 0,
+            receivers: orion_fast::wait::WaitQueue::new(),
+            senders: orion_fast::wait::WaitQueue::new(),
+            elem,
+            site,
+            id,
+            all_prev: null_mut(),
+            all_next: null_mut(),
+        });
+        World::link_chan(world_of(ctx), chan);
+        chan
+    }
+}
+
+/// Frees a channel whose buffer holds no value and on which nobody waits.
+///
+/// # Safety
+/// Nobody refers to the channel any more.
+pub unsafe fn free_chan(ctx: *mut Ctx, chan: *mut Chan) {
+    // SAFETY: the channel is the caller's to free.
+    unsafe {
+        World::unlink_chan(world_of(ctx), chan);
+        let bytes = (*chan).cap * (*chan).elem_bytes as usize;
+        if bytes != 0 {
+            orion_fast::blocks::block_free(ctx, (*chan).buf, bytes);
+        }
+        orion_fast::blocks::block_free(ctx, chan.cast(), size_of::<Chan>());
+    }
+}
+
+/// A new scope with one count, linked into the world.
+///
+/// # Safety
+/// `ctx` heads a worker.
+pub unsafe fn new_scope(ctx: *mut Ctx, id: u64, owner: *mut Task, site: *const Site) -> *mut Scope {
+    let scope = Box::into_raw(Box::new(Scope::new(id, owner, site)));
+    // SAFETY: the scope is fresh.
+    unsafe { World::link_scope(world_of(ctx), scope) };
+    scope
+}
+
+/// Frees a scope without tasks.
+///
+/// # Safety
+/// Nobody refers to the scope any more.
+pub unsafe fn free_scope(ctx: *mut Ctx, scope: *mut Scope) {
+    // SAFETY: scopes come from a box.
+    unsafe {
+        World::unlink_scope(world_of(ctx), scope);
+        drop(Box::from_raw(scope));
+    }
+}
+
+/// A null site, for what the runtime makes itself.
+#[must_use]
+pub const fn no_site() -> *const Site {
+    null()
+}
+
+/// A seed from the system.
+fn random_seed() -> u64 {
+    let mut seed = [0u8; 8];
+    // SAFETY: the buffer has 8 bytes.
+    let got = unsafe { libc::getrandom(seed.as_mut_ptr().cast(), 8, 0) };
+    if got == 8 {
+        u64::from_le_bytes(seed)
+    } else {
+        crate::clock::wall_ns() as u64 ^ (u64::from(std::process::id()) << 40)
+    }
+}
