@@ -5,6 +5,7 @@
 
 pub mod body;
 pub mod intrinsic;
+pub mod print;
 pub mod suspend;
 pub mod ty;
 
