@@ -261,6 +261,9 @@ pub struct PointDesc {
     pub wait_offset: u32,
     /// Zero.
     pub pad: u32,
+    /// `Call`: what the callee's frame holds as its result (its [`FnDesc::result`]), also for calls of function values; else null.
+    /// A restored callee must fit.
+    pub callee_result: *const TypeDesc,
 }
 
 /// A function that has a coroutine body.
@@ -303,6 +306,8 @@ pub struct ClosureDesc {
     pub object_size: u32,
     /// The immortal object of a function without captures, or null.
     pub object: *const u8,
+    /// The function type of its values (kind `Fn`): a restored value must fit its slot.
+    pub ty: *const TypeDesc,
 }
 // SAFETY: constant data of the image.
 unsafe impl Sync for ClosureDesc {}
