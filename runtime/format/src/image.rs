@@ -6,12 +6,13 @@
 
 use crate::error::FormatError;
 use crate::frame::{self, Commit, FrameWriter, RecordKind};
-use crate::schema::Schema;
+use crate::schema::{POINT_CALL, POINT_START, Schema};
 use crate::world::{
-    ChannelItem, FRAME_COMPLETED, FRAME_ENDED, FRAME_WAITING, Globals, Item, Key, Object,
-    PanicItem, Progress, ScopeItem, SharedItem, SiteItem, TaskItem,
+    CAUSE_SCOPE_FAILED, ChannelItem, FRAME_COMPLETED, FRAME_ENDED, FRAME_WAITING, Globals, Item,
+    Key, Object, PanicItem, Progress, ScopeItem, SharedItem, SiteItem, TASK_ENDED, TASK_READY,
+    TASK_WAITING, TaskItem, TraceItem,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of encoded items after which a new record begins. Records bound what a checksum failure can say about its
 /// place, and what must be contiguous when checkpoints are written behind the running program.
@@ -113,8 +114,7 @@ impl<'a> Image<'a> {
 
     fn check(&self) -> Result<(), FormatError> {
         let wrong = |what: String| Err(FormatError::corrupt(what));
-        let [last_task, last_channel, last_scope, last_object, last_site, last_park] =
-            self.globals.last_ids;
+        let globals = &self.globals;
         fn ends<T>(map: &BTreeMap<u64, T>) -> (Option<u64>, Option<u64>) {
             (map.keys().next().copied(), map.keys().next_back().copied())
         }
@@ -125,31 +125,41 @@ impl<'a> Image<'a> {
             ends(&self.objects),
             ends(&self.sites),
         ];
-        for ((first, last), highest) in
-            bounds.into_iter().zip([last_task, last_channel, last_scope, last_object, last_site])
-        {
-            if first == Some(0) || last.is_some_and(|id| id > highest) || highest == u64::MAX {
+        for ((first, last), next) in bounds.into_iter().zip(globals.next_ids) {
+            if first == Some(0) || last.is_some_and(|id| id >= next) {
                 return wrong("an id was never given out".to_owned());
             }
         }
         let type_count = self.schema.types.len();
         let objects = |objects: &[Object<'_>]| objects.iter().all(|o| (o.ty as usize) < type_count);
         let site = |id: u64| id == 0 || self.sites.contains_key(&id);
-        let panic = |panic: &Option<PanicItem<'_>>| panic.as_ref().is_none_or(|p| site(p.site));
+        let panic = |panic: &Option<PanicItem<'_>>| {
+            panic.as_ref().is_none_or(|panic| {
+                panic.cause <= CAUSE_SCOPE_FAILED
+                    && site(panic.site)
+                    && panic.trace.iter().all(|line| match line {
+                        TraceItem::Call(place) => site(*place),
+                        TraceItem::Spawn { site: place, .. } => site(*place),
+                        TraceItem::Repeated(_) => true,
+                    })
+            })
+        };
         for task in self.tasks.values() {
             let id = task.id;
-            let scope = |id: &u64| self.scopes.contains_key(id);
             if !(site(task.site) && panic(&task.panic) && panic(&task.join_error)) {
                 return wrong(format!("task {id} refers to a place that is not there"));
             }
-            if (task.scope != 0 && !scope(&task.scope)) || !task.open_scopes.iter().all(scope) {
+            if !self.scopes.contains_key(&task.scope) && id != globals.main_task {
                 return wrong(format!("task {id} refers to a scope that is not there"));
             }
             if !objects(&task.locals) {
                 return wrong(format!("task {id} has an object of no type"));
             }
-            if task.park_sequence > last_park {
-                return wrong(format!("task {id} waits since a moment that never was"));
+            let ended = task.state == TASK_ENDED;
+            if !matches!(task.state, TASK_READY | TASK_WAITING | TASK_ENDED)
+                || task.frames.is_empty() && !ended
+            {
+                return wrong(format!("task {id} is in an impossible state"));
             }
             for (depth, frame) in task.frames.iter().enumerate() {
                 let function = self.schema.functions.get(frame.function as usize);
@@ -158,9 +168,13 @@ impl<'a> Image<'a> {
                 };
                 let is_leaf = depth + 1 == task.frames.len();
                 let state = match frame.state {
-                    FRAME_WAITING => is_leaf != (point.kind == 1),
-                    FRAME_COMPLETED => is_leaf && point.kind > 1,
-                    FRAME_ENDED => task.frames.len() == 1,
+                    FRAME_WAITING if !is_leaf => point.kind == POINT_CALL,
+                    FRAME_WAITING if task.state == TASK_READY => point.kind == POINT_START,
+                    FRAME_WAITING => point.kind > POINT_CALL && !ended,
+                    FRAME_COMPLETED => {
+                        is_leaf && point.kind > POINT_CALL && task.state == TASK_READY
+                    }
+                    FRAME_ENDED => ended && task.frames.len() == 1,
                     _ => false,
                 };
                 if !state {
@@ -169,7 +183,10 @@ impl<'a> Image<'a> {
             }
         }
         for channel in self.channels.values() {
-            if channel.elem as usize >= type_count || !objects(&channel.locals) {
+            if channel.elem as usize >= type_count
+                || !objects(&channel.locals)
+                || !site(channel.site)
+            {
                 return wrong(format!("channel {} has values of no type", channel.id));
             }
             if channel.count > channel.capacity {
@@ -189,14 +206,20 @@ impl<'a> Image<'a> {
                 return wrong(format!("object {} has no type", object.id));
             }
         }
-        let mut seen = std::collections::BTreeSet::new();
-        for id in &self.globals.ready {
-            if !self.tasks.contains_key(id) || !seen.insert(id) {
-                return wrong(format!("task {id} cannot be ready"));
+        let mut lined_up = BTreeSet::new();
+        for (ids, state) in [(&globals.ready, TASK_READY), (&globals.idlers, TASK_WAITING)] {
+            for id in ids {
+                let fits = self.tasks.get(id).is_some_and(|task| task.state == state);
+                if !fits || !lined_up.insert(*id) {
+                    return wrong(format!("task {id} stands in a line that is not its own"));
+                }
             }
         }
-        let running = self.globals.progress == Progress::Running;
-        if running && !self.tasks.contains_key(&self.globals.main_task) {
+        let ready = self.tasks.values().filter(|task| task.state == TASK_READY);
+        if ready.count() != globals.ready.len() {
+            return wrong("a task is ready and not in line".to_owned());
+        }
+        if globals.progress == Progress::Running && !self.tasks.contains_key(&globals.main_task) {
             return wrong("its main task is not there".to_owned());
         }
         Ok(())

@@ -13,6 +13,7 @@ pub mod bytes;
 pub mod error;
 pub mod frame;
 pub mod image;
+pub mod matching;
 pub mod schema;
 pub mod world;
 

@@ -164,6 +164,8 @@ pub struct Point {
     pub slots: Vec<Slot>,
     /// What it waits for.
     pub arms: Vec<Arm>,
+    /// Calls: type of the callee's result.
+    pub callee_result: Option<TypeIndex>,
 }
 
 /// A variable in a frame map.
@@ -199,6 +201,8 @@ pub struct Arm {
 pub struct Closure {
     /// Path: its identity.
     pub name: StrIndex,
+    /// Its function type.
+    pub ty: TypeIndex,
     /// Captures.
     pub captures: Vec<Field>,
 }
@@ -238,6 +242,11 @@ pub const ARM_JOIN: u32 = 3;
 pub const ARM_SCOPE: u32 = 4;
 /// `Arm::kind`: a generator.
 pub const ARM_GEN: u32 = 5;
+
+/// `Point::kind` of point 0.
+pub const POINT_START: u32 = 0;
+/// `Point::kind` of a call.
+pub const POINT_CALL: u32 = 1;
 
 /// Kinds of suspend points by number, as reports name them.
 pub const POINT_KINDS: [&str; 19] = [
@@ -321,6 +330,7 @@ impl<'a> Schema<'a> {
                 let good = (point.kind as usize) < POINT_KINDS.len()
                     && text(point.text)
                     && site(&point.site)
+                    && point.callee_result.is_none_or(ty)
                     && point.slots.iter().all(slot)
                     && point.arms.iter().all(arm);
                 if !good {
@@ -328,7 +338,7 @@ impl<'a> Schema<'a> {
                 }
             }
         }
-        if !self.closures.iter().all(|c| text(c.name) && fields(&c.captures)) {
+        if !self.closures.iter().all(|c| text(c.name) && ty(c.ty) && fields(&c.captures)) {
             return wrong("a malformed closure");
         }
         self.check_in_place()

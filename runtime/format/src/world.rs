@@ -1,8 +1,7 @@
 //! What runs: tasks with their frames, channels, scopes, shared objects, as records keyed by id.
 //!
 //! Ids are unique in the life of a state and never used again, so that a delta can replace single items. Times are
-//! nanoseconds since the Unix epoch. Everything that waits says when it began to (`park_sequence`, `parked_at_ns`): wait queues are
-//! first come, first served, so these two restore every queue and every deadline, and nothing can contradict them.
+//! nanoseconds since the Unix epoch. Every wait queue is written out, first come first.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -135,21 +134,72 @@ pub struct FrameItem<'a> {
     pub slots: Blob<'a>,
 }
 
-/// A panic on its way.
+/// One line of a logical stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TraceItem<'a> {
+    /// A call, or the failing operation: its place.
+    Call(u64),
+    /// The boundary of a task.
+    Spawn {
+        /// The task.
+        task: u64,
+        /// Its name, if it was given one.
+        name: Option<&'a str>,
+        /// Where it was spawned, or 0.
+        site: u64,
+    },
+    /// So many equal lines were left out.
+    Repeated(u64),
+}
+
+/// `PanicItem::cause`: a panic.
+pub const CAUSE_PANIC: u8 = 0;
+/// `PanicItem::cause`: a cancellation.
+pub const CAUSE_CANCELLED: u8 = 1;
+/// `PanicItem::cause`: a scope of the task has failed.
+pub const CAUSE_SCOPE_FAILED: u8 = 2;
+
+/// A panic or cancellation on its way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PanicItem<'a> {
-    /// The task was cancelled: nothing went wrong.
-    pub cancelled: bool,
+    /// `CAUSE_*`.
+    pub cause: u8,
     /// Message.
     pub message: &'a str,
-    /// The logical stack so far: innermost first, lines of a report.
-    pub trace: Vec<&'a str>,
-    /// Where it began, or 0.
+    /// Where it was raised, or 0.
     pub site: u64,
-    /// The task in which it began.
-    pub task: u64,
-    /// Lines about other panics of the same scope.
+    /// The logical stack so far, innermost first.
+    #[serde(borrow)]
+    pub trace: Vec<TraceItem<'a>>,
+    /// Messages of later panics of the same scope.
     pub others: Vec<&'a str>,
+}
+
+/// `TaskItem::state`: it will run without anything else happening (its place in line is in [`Globals::ready`]).
+pub const TASK_READY: u8 = 0;
+/// `TaskItem::state`: suspended.
+pub const TASK_WAITING: u8 = 2;
+/// `TaskItem::state`: ended; its handle is still held.
+pub const TASK_ENDED: u8 = 3;
+
+/// A pending timer of a waiting task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimerItem {
+    /// The arm of the task's suspend point.
+    pub arm: u32,
+    /// When it is due.
+    pub deadline_ns: i64,
+    /// Breaks ties between equal deadlines.
+    pub sequence: u64,
+}
+
+/// A task that waits in a queue, by one arm of its suspend point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiter {
+    /// The task.
+    pub task: u64,
+    /// The arm.
+    pub arm: u32,
 }
 
 /// A task.
@@ -161,23 +211,19 @@ pub struct TaskItem<'a> {
     pub name: Option<&'a str>,
     /// Where it was spawned, or 0.
     pub site: u64,
-    /// The task that spawned it, or 0.
-    pub spawner: u64,
-    /// The scope that it belongs to, or 0.
+    /// The scope that it belongs to, or 0 (the main task).
     pub scope: u64,
+    /// `TASK_*`.
+    pub state: u8,
     /// Bits that the runtime defines.
-    pub flags: u32,
-    /// Its scopes that are open, innermost last.
-    pub open_scopes: Vec<u64>,
-    /// Order in which waiting tasks began to wait.
-    pub park_sequence: u64,
-    /// When it began to wait.
-    pub parked_at_ns: i64,
+    pub flags: u8,
     /// What it unwinds with, or ended with.
     #[serde(borrow)]
     pub panic: Option<PanicItem<'a>>,
-    /// Error of the last failed join, until it is fetched.
+    /// Failure of the task that it tried to join, until it asks for it.
     pub join_error: Option<PanicItem<'a>>,
+    /// Timers that it waits for.
+    pub timers: Vec<TimerItem>,
     /// Frames from the root to the leaf.
     pub frames: Vec<FrameItem<'a>>,
     /// Objects that only its frames refer to.
@@ -191,6 +237,8 @@ pub struct ChannelItem<'a> {
     pub id: u64,
     /// Element type, by index in the schema.
     pub elem: u32,
+    /// Where it was made, or 0.
+    pub site: u64,
     /// Capacity.
     pub capacity: u64,
     /// It is closed.
@@ -202,6 +250,10 @@ pub struct ChannelItem<'a> {
     pub values: Blob<'a>,
     /// Objects that only they refer to.
     pub locals: Vec<Object<'a>>,
+    /// Who waits to receive, first come first.
+    pub receivers: Vec<Waiter>,
+    /// Who waits to send.
+    pub senders: Vec<Waiter>,
 }
 
 /// A scope.
@@ -209,12 +261,14 @@ pub struct ChannelItem<'a> {
 pub struct ScopeItem<'a> {
     /// Id.
     pub id: u64,
-    /// The task whose `async` block it is, or 0.
+    /// The task whose `async` block it is, or 0 once that is left.
     pub owner: u64,
     /// Where it was opened, or 0.
     pub site: u64,
-    /// Bits that the runtime defines.
-    pub flags: u32,
+    /// The block has been left.
+    pub ended: bool,
+    /// Its tasks have been asked to cancel.
+    pub cancelling: bool,
     /// The panic that it ends with.
     #[serde(borrow)]
     pub panic: Option<PanicItem<'a>>,
@@ -236,16 +290,22 @@ pub struct Globals<'a> {
     pub progress: Progress,
     /// When the checkpoint was taken.
     pub now_ns: i64,
-    /// Ids given out so far: tasks, channels, scopes, shared objects, sites, park sequence.
-    pub last_ids: [u64; 6],
+    /// The next ids: tasks, channels, scopes, shared objects, places, timers' sequence.
+    pub next_ids: [u64; 6],
     /// The task that runs `main`.
     pub main_task: u64,
     /// Tasks that are ready, in the order in which they will run.
     pub ready: Vec<u64>,
-    /// State of the scheduler's and the program's random generators.
-    pub random: Vec<u64>,
-    /// `--seed`.
-    pub seed: Option<u64>,
+    /// Tasks that wait until no other is ready, first come first.
+    pub idlers: Vec<u64>,
+    /// State of the scheduler's and of the program's random generators.
+    pub random: [[u64; 4]; 2],
+    /// `--seed`, or the one that the system gave.
+    pub seed: u64,
+    /// The seed was given: time is virtual and preemption counted.
+    pub seeded: bool,
+    /// Counted checks until the next preemption.
+    pub countdown: u64,
     /// Seed of hashes.
     pub hash_seed: u64,
     /// Arguments of the program.
