@@ -1,0 +1,634 @@
+//! Bytes to values: the walk over types that reads the language of `orion_format::bytes`.
+//!
+//! Input: an image, and for each value its type in the program (the old type has been matched before). Output: values in place, objects
+//! with as many counts as references. Objects, shared objects and channels are made when something first refers to them, and filled
+//! from queues: depth costs no stack, and what only dropped variables refer to is never made.
+//!
+//! Nothing is trusted: lengths, tags, bools, characters, UTF-8, numbers of objects, types of objects, handles used twice, and
+//! values that contain themselves are all errors. After an error what was made so far is abandoned, not dropped.
+
+use super::program::{Program, captures_of, fields_of, type_at, variant_fields, variants_of};
+use crate::heap::text::empty as empty_object;
+use crate::scope::Scope;
+use orion_abi::{
+    ClosureDesc, ClosureObject, Ctx, FieldDesc, ListObject, StrObject, TypeDesc,
+    object::BoxedObject,
+};
+use orion_fast::blocks::block_alloc;
+use orion_fast::{chan::Chan, task::Task};
+use orion_format::FormatError;
+use orion_format::bytes::{Reader, Word};
+use orion_format::image::Image;
+use orion_format::matching::{Difference, Matching};
+use orion_format::schema::Kind;
+use orion_format::world::Object;
+use std::collections::{HashMap, HashSet};
+
+type Decoded<T> = Result<T, FormatError>;
+
+fn corrupt<T>(what: impl Into<String>) -> Decoded<T> {
+    Err(FormatError::corrupt(what))
+}
+
+/// An object whose memory is there and whose contents are still to be read.
+struct Unfilled<'a> {
+    address: *mut u8,
+    ty: &'static TypeDesc,
+    contents: Reader<'a>,
+}
+
+/// The table of objects that only one record refers to.
+pub struct LocalTable<'a> {
+    objects: &'a [Object<'a>],
+    made: Vec<bool>,
+    unfilled: Vec<Unfilled<'a>>,
+}
+
+impl<'a> LocalTable<'a> {
+    /// The table of a record.
+    pub fn new(objects: &'a [Object<'a>]) -> Self {
+        Self { objects, made: vec![false; objects.len()], unfilled: Vec::new() }
+    }
+}
+
+/// Reads values into the memory of a context.
+pub struct Decoder<'a> {
+    program: &'a Program,
+    image: &'a Image<'a>,
+    /// Old program against new.
+    pub matching: Matching<'a, 'a>,
+    ctx: *mut Ctx,
+    /// Tasks by id, made before any value is read.
+    pub tasks: HashMap<u64, *mut Task>,
+    /// Scopes by id, likewise.
+    pub scopes: HashMap<u64, *mut Scope>,
+    /// Channels that were referred to.
+    pub chans: HashMap<u64, *mut Chan>,
+    /// Channels whose contents are still to be read, in order of their first reference.
+    pub chan_queue: Vec<u64>,
+    /// Tasks to which a handle was found.
+    pub handles: HashSet<u64>,
+    /// Closures that the program no longer has.
+    pub differences: Vec<Difference>,
+    root_results: HashMap<u64, u32>,
+    shared: HashMap<u64, *mut u8>,
+    shared_queue: Vec<u64>,
+    inside: Option<u64>,
+    edges: Vec<(u64, u64)>,
+    objects_made: u64,
+}
+
+impl<'a> Decoder<'a> {
+    /// A decoder for an image.
+    pub fn new(program: &'a Program, image: &'a Image<'a>, ctx: *mut Ctx) -> Self {
+        Self {
+            program,
+            image,
+            matching: Matching::new(&image.schema, &program.schema),
+            ctx,
+            tasks: HashMap::new(),
+            scopes: HashMap::new(),
+            chans: HashMap::new(),
+            chan_queue: Vec::new(),
+            handles: HashSet::new(),
+            differences: Vec::new(),
+            root_results: HashMap::new(),
+            shared: HashMap::new(),
+            shared_queue: Vec::new(),
+            inside: None,
+            edges: Vec::new(),
+            objects_made: 0,
+        }
+    }
+
+    /// Notes the type of a task's result, against which handles are checked.
+    pub fn set_root_result(&mut self, task: u64, ty: *const TypeDesc) {
+        self.root_results.insert(task, self.program.type_index(ty));
+    }
+
+    /// Reads a value.
+    ///
+    /// # Errors
+    /// When the bytes are no value of the type.
+    ///
+    /// # Safety
+    /// `at` has room for the type, is zeroed, and the type is the program's.
+    pub unsafe fn value(
+        &mut self,
+        reader: &mut Reader<'a>,
+        at: *mut u8,
+        ty: *const TypeDesc,
+        locals: &mut LocalTable<'a>,
+    ) -> Decoded<()> {
+        let facts = self.program.facts(ty);
+        // SAFETY: every write stays inside the value by the descriptor's own offsets.
+        unsafe {
+            if facts.dense {
+                let size = facts.desc.size as usize;
+                at.copy_from_nonoverlapping(reader.take(size)?.as_ptr(), size);
+                return Ok(());
+            }
+            match facts.kind {
+                Kind::Bool => *at = u8::from(reader.bool()?),
+                Kind::Char => at.cast::<u32>().write_unaligned(reader.char()? as u32),
+                Kind::Tuple | Kind::Struct => {
+                    return self.fields(reader, at, fields_of(facts.desc), locals);
+                }
+                Kind::Sum => {
+                    let (tag, fields) = self.variant(reader, facts.desc)?;
+                    at.cast::<u32>().write_unaligned(tag);
+                    return self.fields(reader, at, fields, locals);
+                }
+                Kind::Chan => {
+                    let chan = self.channel(reader.varint()?, facts.desc.elem)?;
+                    put(at, chan.cast());
+                }
+                Kind::Task => {
+                    let task = self.handle(reader.varint()?, facts.desc.elem)?;
+                    put(at, task.cast());
+                }
+                Kind::Scope => put(at, self.scope(reader.varint()?)?.cast()),
+                Kind::Str | Kind::List | Kind::BoxedStruct | Kind::BoxedSum | Kind::Fn => {
+                    let object = self.reference(reader, facts.desc, facts.kind, locals)?;
+                    put(at, object);
+                }
+                Kind::Gen => {
+                    if reader.varint()? != 0 {
+                        return corrupt("it refers to a generator, which no state holds");
+                    }
+                }
+                _ => return corrupt("it holds a value of a type that cannot be saved"),
+            }
+        }
+        Ok(())
+    }
+
+    unsafe fn fields(
+        &mut self,
+        reader: &mut Reader<'a>,
+        base: *mut u8,
+        fields: &[FieldDesc],
+        locals: &mut LocalTable<'a>,
+    ) -> Decoded<()> {
+        for field in fields {
+            // SAFETY: the field lies inside the caller's value.
+            unsafe { self.value(reader, base.add(field.offset as usize), field.ty, locals)? };
+        }
+        Ok(())
+    }
+
+    fn variant(
+        &self,
+        reader: &mut Reader<'a>,
+        desc: &'static TypeDesc,
+    ) -> Decoded<(u32, &'static [FieldDesc])> {
+        let tag = reader.varint()?;
+        let variant = usize::try_from(tag).ok().and_then(|tag| variants_of(desc).get(tag));
+        match variant {
+            Some(variant) => Ok((tag as u32, variant_fields(variant))),
+            None => corrupt("a value is of a variant that its type does not have"),
+        }
+    }
+
+    fn channel(&mut self, id: u64, elem: *const TypeDesc) -> Decoded<*mut Chan> {
+        if id == 0 {
+            return Ok(std::ptr::null_mut());
+        }
+        let Some(item) = self.image.channels.get(&id) else {
+            return corrupt(format!("it refers to channel {id}, which is not there"));
+        };
+        if self.matching.ty(item.elem).ok() != Some(self.program.type_index(elem)) {
+            return corrupt(format!("channel {id} is used with another type than its own"));
+        }
+        if let Some(&chan) = self.chans.get(&id) {
+            // SAFETY: made below, and alive.
+            unsafe { (*chan).rc += 1 };
+            return Ok(chan);
+        }
+        // SAFETY: descriptors are constants of the image.
+        let size = unsafe { (*elem).size as usize };
+        let cap = usize::try_from(item.capacity).ok();
+        let bytes = cap.and_then(|cap| cap.checked_mul(size.max(1)));
+        let Some((cap, _)) = cap.zip(bytes.filter(|bytes| isize::try_from(*bytes).is_ok())) else {
+            return corrupt(format!("channel {id} has an impossible capacity"));
+        };
+        // SAFETY: the context heads a worker; the type is the program's; the site is set by the caller.
+        let chan =
+            unsafe { crate::world::new_chan(self.ctx, id, cap, elem, crate::world::no_site()) };
+        self.chans.insert(id, chan);
+        self.chan_queue.push(id);
+        Ok(chan)
+    }
+
+    fn handle(&mut self, id: u64, result: *const TypeDesc) -> Decoded<*mut Task> {
+        if id == 0 {
+            return Ok(std::ptr::null_mut());
+        }
+        let Some(&task) = self.tasks.get(&id) else {
+            return corrupt(format!("it refers to task {id}, which is not there"));
+        };
+        if !self.handles.insert(id) {
+            return corrupt(format!("task {id} has two handles"));
+        }
+        let expected = self.program.type_index(result);
+        if self.root_results.get(&id).is_some_and(|&ty| ty != expected) {
+            return corrupt(format!("task {id} has a result of another type than its handle"));
+        }
+        Ok(task)
+    }
+
+    fn scope(&mut self, id: u64) -> Decoded<*mut Scope> {
+        if id == 0 {
+            return Ok(std::ptr::null_mut());
+        }
+        let Some(&scope) = self.scopes.get(&id) else {
+            return corrupt(format!("it refers to scope {id}, which is not there"));
+        };
+        // SAFETY: scopes in the table are alive.
+        unsafe { (*scope).rc += 1 };
+        Ok(scope)
+    }
+
+    /// Reads a reference to an object of a type.
+    unsafe fn reference(
+        &mut self,
+        reader: &mut Reader<'a>,
+        ty: &'static TypeDesc,
+        kind: Kind,
+        locals: &mut LocalTable<'a>,
+    ) -> Decoded<*mut u8> {
+        let boxed = matches!(kind, Kind::BoxedStruct | Kind::BoxedSum);
+        match reader.word()? {
+            // A string or list is never null; its placeholder is the empty one.
+            Word::Null if kind == Kind::Fn => Ok(std::ptr::null_mut()),
+            Word::Tag(tag) if boxed => {
+                let variant = usize::try_from(tag).ok().and_then(|tag| variants_of(ty).get(tag));
+                if variant.is_none_or(|variant| kind == Kind::BoxedSum && variant.count > 0) {
+                    return corrupt("a value is of a variant that its type does not have");
+                }
+                Ok(std::ptr::without_provenance_mut((tag as usize) << 1 | 1))
+            }
+            Word::Local(index) => {
+                let index = usize::try_from(index).unwrap_or(usize::MAX);
+                let objects = locals.objects;
+                let Some(object) = objects.get(index) else {
+                    return corrupt("it refers to an object that is not there");
+                };
+                if std::mem::replace(&mut locals.made[index], true) {
+                    return corrupt("an object has two owners");
+                }
+                // SAFETY: the caller's context is good.
+                unsafe { self.make(object, ty, kind, locals) }
+            }
+            Word::Shared(id) => {
+                if let Some(inside) = self.inside {
+                    self.edges.push((inside, id));
+                }
+                let image = self.image;
+                let Some(item) = image.objects.get(&id) else {
+                    return corrupt(format!("it refers to object {id}, which is not there"));
+                };
+                if let Some(&object) = self.shared.get(&id) {
+                    self.check_type(&item.object, ty)?;
+                    // SAFETY: shared objects are alive and counted (or immortal: a negative count stays one).
+                    unsafe {
+                        if *object.cast::<i64>() > 0 {
+                            *object.cast::<i64>() += 1;
+                        }
+                    }
+                    return Ok(object);
+                }
+                // Its own table is used when it is filled; making it needs none.
+                let mut own = LocalTable::new(&[]);
+                // SAFETY: as above.
+                let object = unsafe { self.make(&item.object, ty, kind, &mut own)? };
+                self.shared.insert(id, object);
+                self.shared_queue.push(id);
+                Ok(object)
+            }
+            // SAFETY: as above.
+            Word::Inline(payload) => unsafe { self.inline(reader, payload, ty, kind, locals) },
+            _ => corrupt("a value refers to nothing"),
+        }
+    }
+
+    fn check_type(&self, object: &Object<'_>, ty: &'static TypeDesc) -> Decoded<()> {
+        if self.matching.ty(object.ty).ok() == Some(self.program.type_index(ty)) {
+            return Ok(());
+        }
+        corrupt("an object is of another type than the variable that holds it")
+    }
+
+    unsafe fn inline(
+        &mut self,
+        reader: &mut Reader<'a>,
+        payload: u64,
+        ty: &'static TypeDesc,
+        kind: Kind,
+        locals: &mut LocalTable<'a>,
+    ) -> Decoded<*mut u8> {
+        match kind {
+            Kind::Str => {
+                let text = reader.str(payload)?;
+                // SAFETY: the context is good.
+                Ok(unsafe { self.new_str(text.as_bytes()) })
+            }
+            Kind::List => {
+                // SAFETY: the list has room for the elements that are read into it.
+                unsafe {
+                    let elem = type_at(ty.elem);
+                    if payload > 0 && !self.program.facts(elem).flat {
+                        return corrupt("a list stands where it cannot");
+                    }
+                    let list = self.new_list(payload, reader.left(), elem)?;
+                    self.elements(reader, list, elem, locals)?;
+                    Ok(list)
+                }
+            }
+            Kind::Fn => {
+                let Some(closure) = self.closure(payload, ty)? else {
+                    return Ok(std::ptr::null_mut());
+                };
+                let (desc, captures) = closure;
+                if !captures.is_empty() || desc.capture_count != 0 {
+                    return corrupt("a function value lacks its captures");
+                }
+                if !desc.object.is_null() {
+                    return Ok(desc.object.cast_mut());
+                }
+                // SAFETY: the context is good.
+                Ok(unsafe { self.new_closure(desc) })
+            }
+            _ => corrupt("a value stands where it cannot"),
+        }
+    }
+
+    /// The closure of a number in the old schema; `None` when the program lacks it, which is noted.
+    #[expect(clippy::type_complexity, reason = "one use")]
+    fn closure(
+        &mut self,
+        number: u64,
+        ty: &'static TypeDesc,
+    ) -> Decoded<Option<(&'static ClosureDesc, Vec<Option<u32>>)>> {
+        let old = u32::try_from(number).unwrap_or(u32::MAX);
+        if old as usize >= self.image.schema.closures.len() {
+            return corrupt("it refers to a function that is not there");
+        }
+        match self.matching.closure(old) {
+            Ok(found) => {
+                let desc = self.program.closures[found.closure as usize];
+                if self.program.type_index(desc.ty) != self.program.type_index(ty) {
+                    return corrupt("a function value is of another type than its variable");
+                }
+                Ok(Some((desc, found.captures.clone())))
+            }
+            Err(differences) => {
+                self.differences.extend(differences);
+                Ok(None)
+            }
+        }
+    }
+
+    unsafe fn alloc(&mut self, bytes: usize) -> *mut u8 {
+        self.objects_made += 1;
+        // SAFETY: the context heads a worker; the block has `bytes` bytes.
+        unsafe {
+            let block = block_alloc(self.ctx, bytes);
+            block.write_bytes(0, bytes);
+            block
+        }
+    }
+
+    unsafe fn new_str(&mut self, text: &[u8]) -> *mut u8 {
+        if text.is_empty() {
+            return empty_object();
+        }
+        // SAFETY: the block has room for head and text.
+        unsafe {
+            let head = size_of::<StrObject>();
+            let object = self.alloc(head + text.len());
+            let length = text.len() as i64;
+            object.cast::<StrObject>().write(StrObject { rc: 1, len: length, cap: length });
+            object.add(head).copy_from_nonoverlapping(text.as_ptr(), text.len());
+            object
+        }
+    }
+
+    /// A list of `count` zeroed elements; `left` is how many bytes there are to read them from.
+    unsafe fn new_list(&mut self, count: u64, left: usize, elem: &TypeDesc) -> Decoded<*mut u8> {
+        if count == 0 {
+            return Ok(empty_object());
+        }
+        // Whatever takes room in memory takes at least one byte in the file.
+        let length = i64::try_from(count).ok().filter(|_| elem.size == 0 || count <= left as u64);
+        let size = usize::try_from(count).ok().and_then(|n| n.checked_mul(elem.size as usize));
+        let bytes = size.and_then(|size| size.checked_add(size_of::<ListObject>()));
+        let (Some(length), Some(bytes)) = (length, bytes) else {
+            return corrupt("a list is cut short");
+        };
+        // SAFETY: the block has room for head and elements.
+        unsafe {
+            let object = self.alloc(bytes);
+            object.cast::<ListObject>().write(ListObject { rc: 1, len: length, cap: length });
+            Ok(object)
+        }
+    }
+
+    unsafe fn new_closure(&mut self, desc: &'static ClosureDesc) -> *mut u8 {
+        // SAFETY: the descriptor's size holds head and captures.
+        unsafe {
+            let bytes = (desc.object_size as usize).max(size_of::<ClosureObject>());
+            let object = self.alloc(bytes);
+            object.cast::<ClosureObject>().write(ClosureObject { rc: 1, desc });
+            object
+        }
+    }
+
+    unsafe fn elements(
+        &mut self,
+        reader: &mut Reader<'a>,
+        list: *mut u8,
+        elem: &'static TypeDesc,
+        locals: &mut LocalTable<'a>,
+    ) -> Decoded<()> {
+        // SAFETY: the list was made with `len` elements of this type.
+        unsafe {
+            let count = (*list.cast::<ListObject>()).len as usize;
+            let size = elem.size as usize;
+            let first = list.add(size_of::<ListObject>());
+            let facts = self.program.facts(elem);
+            if facts.dense {
+                let Some(bytes) = count.checked_mul(size) else {
+                    return corrupt("a list is cut short");
+                };
+                first.copy_from_nonoverlapping(reader.take(bytes)?.as_ptr(), bytes);
+                return Ok(());
+            }
+            if size == 0 {
+                // Every element is the one value that the type has (or it has none, and the first read fails).
+                return self.value(&mut reader.clone(), first, elem, locals);
+            }
+            for index in 0..count {
+                self.value(reader, first.add(index * size), elem, locals)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes an object of a table, zeroed but for its head; its contents wait in `locals`, if it has any that refer further.
+    unsafe fn make(
+        &mut self,
+        object: &Object<'a>,
+        ty: &'static TypeDesc,
+        kind: Kind,
+        locals: &mut LocalTable<'a>,
+    ) -> Decoded<*mut u8> {
+        self.check_type(object, ty)?;
+        let mut contents = Reader::new(object.bytes.0);
+        // SAFETY: each object is made with the size that its contents need.
+        unsafe {
+            let address = match kind {
+                Kind::Str => {
+                    let text = contents.str(object.count)?;
+                    contents.end()?;
+                    return Ok(self.new_str(text.as_bytes()));
+                }
+                Kind::List => self.new_list(object.count, contents.left(), type_at(ty.elem))?,
+                Kind::BoxedStruct | Kind::BoxedSum => {
+                    let (tag, fields) = self.variant(&mut contents, ty)?;
+                    if kind == Kind::BoxedSum && fields.is_empty() {
+                        return corrupt("a variant without fields is kept as an object");
+                    }
+                    let bytes = variants_of(ty)[tag as usize].object_size as usize;
+                    let address = self.alloc(bytes.max(size_of::<BoxedObject>()));
+                    let head = BoxedObject { rc: 1, tag: i64::from(tag) };
+                    address.cast::<BoxedObject>().write(head);
+                    address
+                }
+                _ => {
+                    let number = contents.varint()?;
+                    match self.closure(number, ty)? {
+                        Some((desc, _)) => self.new_closure(desc),
+                        None => return Ok(std::ptr::null_mut()),
+                    }
+                }
+            };
+            locals.unfilled.push(Unfilled { address, ty, contents: Reader::new(object.bytes.0) });
+            Ok(address)
+        }
+    }
+
+    unsafe fn fill(&mut self, unfilled: Unfilled<'a>, locals: &mut LocalTable<'a>) -> Decoded<()> {
+        let Unfilled { address, ty, mut contents } = unfilled;
+        // SAFETY: the object was made by `make` from the same bytes.
+        unsafe {
+            match self.program.facts(ty).kind {
+                Kind::List if address == empty_object() => {}
+                Kind::List => {
+                    self.elements(&mut contents, address, type_at(ty.elem), locals)?;
+                }
+                Kind::BoxedStruct | Kind::BoxedSum => {
+                    let (_, fields) = self.variant(&mut contents, ty)?;
+                    self.fields(&mut contents, address, fields, locals)?;
+                }
+                _ => {
+                    let number = contents.varint()?;
+                    if let Some((desc, captures)) = self.closure(number, ty)? {
+                        let targets = captures_of(desc);
+                        for target in captures {
+                            let length = contents.varint()?;
+                            let length = usize::try_from(length).unwrap_or(usize::MAX);
+                            let mut capture = Reader::new(contents.take(length)?);
+                            let Some(target) = target else { continue };
+                            let field = &targets[target as usize];
+                            let place = address.add(field.offset as usize);
+                            self.value(&mut capture, place, field.ty, locals)?;
+                            capture.end()?;
+                        }
+                    }
+                }
+            }
+        }
+        contents.end()
+    }
+
+    /// Fills what a record's values refer to in its own table.
+    ///
+    /// # Errors
+    /// As for [`Self::value`].
+    ///
+    /// # Safety
+    /// All values of the record have been read with this table.
+    pub unsafe fn finish_locals(&mut self, locals: &mut LocalTable<'a>) -> Decoded<()> {
+        while let Some(unfilled) = locals.unfilled.pop() {
+            // SAFETY: the queue holds objects just made.
+            unsafe { self.fill(unfilled, locals)? };
+        }
+        Ok(())
+    }
+
+    /// Fills all shared objects that were referred to and are not filled yet.
+    ///
+    /// # Errors
+    /// As for [`Self::value`]; also when values contain themselves.
+    ///
+    /// # Safety
+    /// The context is still good.
+    pub unsafe fn finish_shared(&mut self) -> Decoded<()> {
+        let image = self.image;
+        while let Some(id) = self.shared_queue.pop() {
+            let item = &image.objects[&id];
+            let address = self.shared[&id];
+            let old = &self.image.schema;
+            let kind = old.ty(item.object.ty).kind();
+            if kind == Kind::Str || address.is_null() || address == empty_object() {
+                continue;
+            }
+            let ty = match self.matching.ty(item.object.ty) {
+                Ok(index) => self.program.types[index as usize].desc,
+                Err(_) => return corrupt("an object is of no type of the program"),
+            };
+            let contents = Reader::new(item.object.bytes.0);
+            let mut locals = LocalTable::new(&item.locals);
+            self.inside = Some(id);
+            // SAFETY: the object was made with this type.
+            unsafe {
+                self.fill(Unfilled { address, ty, contents }, &mut locals)?;
+                self.finish_locals(&mut locals)?;
+            }
+            self.inside = None;
+        }
+        self.check_cycles()
+    }
+
+    /// Shared objects must not contain themselves: no value does (Kahn's algorithm).
+    fn check_cycles(&self) -> Decoded<()> {
+        let mut incoming: HashMap<u64, usize> = HashMap::new();
+        let mut outgoing: HashMap<u64, Vec<u64>> = HashMap::new();
+        for &(from, to) in &self.edges {
+            incoming.entry(from).or_default();
+            *incoming.entry(to).or_default() += 1;
+            outgoing.entry(from).or_default().push(to);
+        }
+        let mut free: Vec<u64> =
+            incoming.iter().filter(|(_, count)| **count == 0).map(|(id, _)| *id).collect();
+        let mut done = 0;
+        while let Some(id) = free.pop() {
+            done += 1;
+            for to in outgoing.get(&id).into_iter().flatten() {
+                let count = incoming.get_mut(to).expect("every end of an edge is counted");
+                *count -= 1;
+                if *count == 0 {
+                    free.push(*to);
+                }
+            }
+        }
+        if done == incoming.len() { Ok(()) } else { corrupt("a value contains itself") }
+    }
+}
+
+/// Writes a pointer.
+unsafe fn put(at: *mut u8, pointer: *mut u8) {
+    // SAFETY: the caller has room for a pointer there.
+    unsafe { at.cast::<*mut u8>().write_unaligned(pointer) };
+}

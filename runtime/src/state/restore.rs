@@ -1,0 +1,617 @@
+//! Bytes to a world: every task, frame, channel, scope and timer of an image, made anew.
+//!
+//! Input: a checked image and a world without tasks. Output: the world as it was. Steps: match everything that is live against the program
+//! (all differences are told together); make scopes and tasks; make each frame by its function's ramp at its point and read its slots; read
+//! channels and shared objects as they are referred to; link every waiter where it stood; line up what is ready; check that nothing was
+//! left out. Counts are the references found, so nothing is counted that does not exist.
+//!
+//! Values are read by `decode`; this file checks what connects them: callees against call points, outcomes against arms, queues against
+//! the channels in the frames, handles against tasks.
+
+use super::decode::{Decoder, LocalTable};
+use super::program::{Program, arms_of, points_of, slots_of};
+use crate::frames::{kind_of, result_at, slot_at};
+use crate::panic::{Cause, Panic, TraceLine};
+use crate::sched::park::{init_nodes, node_of, target_of};
+use crate::scope::Scope;
+use crate::world::{World, extra_of, free_scope, new_scope, new_task};
+use orion_abi::desc::{ARM_AFTER, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, PointDesc, PointKind};
+use orion_abi::frame::{FRAME_COMPLETED as ABI_COMPLETED, FRAME_ENDED as ABI_ENDED};
+use orion_abi::outcome::{OUTCOME_DONE, OUTCOME_UNWIND, STATUS_RETURNED};
+use orion_abi::{Ctx, Frame, Site, WaitNode};
+use orion_fast::chan::place;
+use orion_fast::task::{TASK_HANDLE, TASK_IDLING, Task};
+use orion_format::FormatError;
+use orion_format::bytes::Reader;
+use orion_format::image::Image;
+use orion_format::matching::{Difference, FrameMatch};
+use orion_format::world::{
+    CAUSE_CANCELLED, CAUSE_PANIC, ChannelItem, FRAME_COMPLETED, FRAME_ENDED, FrameItem, PanicItem,
+    TASK_ENDED, TASK_WAITING, TaskItem, TraceItem, Waiter,
+};
+use std::collections::BTreeMap;
+use std::ptr::null_mut;
+use std::rc::Rc;
+
+/// Why an image was not restored.
+#[derive(Debug)]
+pub enum RestoreError {
+    /// Its contents are wrong.
+    Format(FormatError),
+    /// The program is another one than the image needs, in these points, each with the tasks that it concerns.
+    Differences(Vec<String>),
+}
+
+impl From<FormatError> for RestoreError {
+    fn from(error: FormatError) -> Self {
+        Self::Format(error)
+    }
+}
+
+fn corrupt<T>(what: impl Into<String>) -> Result<T, FormatError> {
+    Err(FormatError::corrupt(what))
+}
+
+/// Makes the world of an image. After an error the world must not be used.
+///
+/// # Errors
+/// When the image is wrong or the program cannot take it over.
+///
+/// # Safety
+/// `world` is valid and has no task, channel or scope; `program` describes its program.
+pub unsafe fn restore(
+    world: *mut World,
+    program: &Program,
+    image: &Image<'_>,
+) -> Result<(), RestoreError> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let ctx = crate::world::Worker::ctx((*world).worker);
+        let mut restore =
+            Restore { world, ctx, program, image, decoder: Decoder::new(program, image, ctx) };
+        let frames = restore.match_all()?;
+        restore.make_scopes()?;
+        restore.make_tasks()?;
+        for (task, matches) in image.tasks.values().zip(&frames) {
+            restore.task(task, matches)?;
+        }
+        restore.finish_values()?;
+        if !restore.decoder.differences.is_empty() {
+            let mut told = std::mem::take(&mut restore.decoder.differences);
+            told.sort();
+            told.dedup();
+            return Err(RestoreError::Differences(told.iter().map(ToString::to_string).collect()));
+        }
+        restore.link_waiters()?;
+        restore.check_handles()?;
+        restore.finish_scopes();
+        restore.line_up();
+        restore.globals();
+    }
+    Ok(())
+}
+
+/// What stands in the way of taking a state over, without making anything. Empty: nothing.
+pub fn differences(program: &Program, image: &Image<'_>) -> Vec<String> {
+    let mut matching = orion_format::matching::Matching::new(&image.schema, &program.schema);
+    match match_frames(&mut matching, image) {
+        Ok(_) => Vec::new(),
+        Err(told) => told,
+    }
+}
+
+type TaskMatches = Vec<Rc<FrameMatch>>;
+
+fn completed(frame: &FrameItem<'_>) -> Option<u32> {
+    (frame.state == FRAME_COMPLETED).then_some(frame.outcome)
+}
+
+/// Matches every frame; or tells all differences, each once with the tasks that it concerns.
+fn match_frames<'a>(
+    matching: &mut orion_format::matching::Matching<'a, 'a>,
+    image: &Image<'a>,
+) -> Result<Vec<TaskMatches>, Vec<String>> {
+    let mut all = Vec::with_capacity(image.tasks.len());
+    let mut told: BTreeMap<Difference, Vec<u64>> = BTreeMap::new();
+    for task in image.tasks.values() {
+        let mut matches = Vec::with_capacity(task.frames.len());
+        for frame in &task.frames {
+            match matching.frame(frame.function, frame.point, completed(frame)) {
+                Ok(found) => matches.push(found),
+                Err(differences) => {
+                    for difference in differences {
+                        let tasks = told.entry(difference).or_default();
+                        if tasks.last() != Some(&task.id) {
+                            tasks.push(task.id);
+                        }
+                    }
+                }
+            }
+        }
+        all.push(matches);
+    }
+    if told.is_empty() {
+        return Ok(all);
+    }
+    // Frames do not fit: values will not be read, so what they would need is told as well.
+    for object in image.tasks.values().flat_map(|task| &task.locals) {
+        let kind = image.schema.ty(object.ty).kind();
+        if kind == orion_format::schema::Kind::Fn
+            && let Ok(number) = Reader::new(object.bytes.0).varint()
+            && (number as usize) < image.schema.closures.len()
+            && let Err(differences) = matching.closure(number as u32)
+        {
+            for difference in differences {
+                told.entry(difference).or_default();
+            }
+        }
+    }
+    let describe = |id: &u64| match image.tasks.get(id).and_then(|task| task.name) {
+        Some(name) => format!("task {id} \"{name}\""),
+        None => format!("task {id}"),
+    };
+    let line = |(difference, tasks): (&Difference, &Vec<u64>)| match tasks.as_slice() {
+        [] => difference.to_string(),
+        [one] => format!("{}: {difference}", describe(one)),
+        [first, rest @ ..] => {
+            format!("{} and {} more: {difference}", describe(first), rest.len())
+        }
+    };
+    Err(told.iter().map(line).collect())
+}
+
+struct Restore<'a> {
+    world: *mut World,
+    ctx: *mut Ctx,
+    program: &'a Program,
+    image: &'a Image<'a>,
+    decoder: Decoder<'a>,
+}
+
+type Done<T = ()> = Result<T, FormatError>;
+
+impl<'a> Restore<'a> {
+    fn match_all(&mut self) -> Result<Vec<TaskMatches>, RestoreError> {
+        let frames = match_frames(&mut self.decoder.matching, self.image)
+            .map_err(RestoreError::Differences)?;
+        for channel in self.image.channels.values() {
+            if let Err(difference) = self.decoder.matching.ty(channel.elem) {
+                self.decoder.differences.push(difference);
+            }
+        }
+        if self.decoder.differences.is_empty() {
+            return Ok(frames);
+        }
+        let told = self.decoder.differences.iter().map(ToString::to_string).collect();
+        Err(RestoreError::Differences(told))
+    }
+
+    fn site(&mut self, id: u64) -> *const Site {
+        let Some(item) = self.image.sites.get(&id) else { return crate::world::no_site() };
+        // SAFETY: the world is valid and nothing else borrows its table.
+        let sites = unsafe { &mut (*self.world).sites };
+        sites.intern(item.function, item.file, item.line, item.column)
+    }
+
+    fn panic(&mut self, item: &PanicItem<'_>) -> Box<Panic> {
+        let cause = match item.cause {
+            CAUSE_PANIC => Cause::Panic,
+            CAUSE_CANCELLED => Cause::Cancelled,
+            _ => Cause::ScopeFailed,
+        };
+        let mut panic = Panic::new(cause, item.message.to_owned(), self.site(item.site));
+        for line in &item.trace {
+            panic.trace.push(match *line {
+                TraceItem::Call(site) => TraceLine::Call(self.site(site)),
+                TraceItem::Spawn { task, name, site } => TraceLine::Spawn {
+                    id: task,
+                    name: name.map(str::to_owned),
+                    site: self.site(site),
+                },
+                TraceItem::Repeated(count) => TraceLine::Repeated(count),
+            });
+        }
+        panic.others = item.others.iter().map(|&text| text.to_owned()).collect();
+        panic
+    }
+
+    unsafe fn make_scopes(&mut self) -> Done {
+        let image = self.image;
+        for item in image.scopes.values() {
+            let site = self.site(item.site);
+            // SAFETY: the context heads a worker with this world.
+            unsafe {
+                let scope = new_scope(self.ctx, item.id, null_mut(), site);
+                (*scope).rc = 0;
+                (*scope).ended = item.ended;
+                (*scope).cancelling = item.cancelling;
+                (*scope).failure = item.panic.as_ref().map(|panic| self.panic(panic));
+                self.decoder.scopes.insert(item.id, scope);
+            }
+        }
+        Ok(())
+    }
+
+    unsafe fn make_tasks(&mut self) -> Done {
+        let image = self.image;
+        for item in image.tasks.values() {
+            let site = self.site(item.site);
+            // SAFETY: as above; tasks are linked into their scopes in order of their ids.
+            unsafe {
+                let task = new_task(self.ctx, item.id, null_mut(), site);
+                (*task).state = item.state;
+                (*task).flags = item.flags & !(TASK_HANDLE | TASK_IDLING);
+                if item.name.is_some() || item.panic.is_some() || item.join_error.is_some() {
+                    let extra = extra_of(task);
+                    extra.name = item.name.map(str::to_owned);
+                    extra.panic = item.panic.as_ref().map(|panic| self.panic(panic));
+                    extra.join_error = item.join_error.as_ref().map(|panic| self.panic(panic));
+                }
+                if item.scope != 0 {
+                    let scope = self.decoder.scopes[&item.scope];
+                    (*task).scope = scope.cast();
+                    (*scope).rc += 1;
+                    (*scope).link(task);
+                    (*scope).live += u64::from(item.state != TASK_ENDED);
+                } else if item.id != image.globals.main_task {
+                    return corrupt(format!("task {} has no scope", item.id));
+                }
+                if item.state == TASK_ENDED && item.frames.is_empty() && item.panic.is_none() {
+                    return corrupt(format!("task {} ended with nothing", item.id));
+                }
+                self.decoder.tasks.insert(item.id, task);
+            }
+        }
+        for item in image.scopes.values() {
+            if item.owner != 0 {
+                // SAFETY: both were just made.
+                unsafe {
+                    let owner = self.decoder.tasks[&item.owner];
+                    (*self.decoder.scopes[&item.id]).owner = owner;
+                }
+            }
+        }
+        // Results' types first: a handle may be read before its task is.
+        for item in image.tasks.values() {
+            if let Some(root) = item.frames.first() {
+                let name = image.schema.str(image.schema.functions[root.function as usize].name);
+                let found = self.decoder.matching.frame(root.function, root.point, completed(root));
+                let Ok(found) = found else {
+                    return corrupt(format!("function `{name}` has no counterpart"));
+                };
+                let result = self.program.functions[found.function as usize].result;
+                self.decoder.set_root_result(item.id, result);
+            }
+        }
+        Ok(())
+    }
+
+    unsafe fn task(&mut self, item: &'a TaskItem<'a>, matches: &[Rc<FrameMatch>]) -> Done {
+        let task = self.decoder.tasks[&item.id];
+        let mut locals = LocalTable::new(&item.locals);
+        let mut caller: Option<(*mut Frame, &'static PointDesc)> = None;
+        for (frame_item, found) in item.frames.iter().zip(matches) {
+            let desc = self.program.functions[found.function as usize];
+            let Some(point) = points_of(desc).get(found.point as usize) else {
+                return corrupt("a frame stands nowhere");
+            };
+            if let Some((_, call)) = caller
+                && (call.callee_result.is_null()
+                    || self.program.type_index(call.callee_result)
+                        != self.program.type_index(desc.result))
+            {
+                return corrupt(format!("task {} was called by what calls no such thing", item.id));
+            }
+            // SAFETY: the point is one of the function's, and the frame is as large as its descriptor says.
+            unsafe {
+                let frame = (desc.ramp)(self.ctx, found.point);
+                if frame.is_null() {
+                    return corrupt("memory is exhausted");
+                }
+                (*frame).task = task.cast();
+                (*frame).parent = caller.map_or(null_mut(), |(frame, _)| frame);
+                (*task).leaf = frame;
+                self.frame(item, frame_item, frame, point, found, &mut locals)?;
+                caller = Some((frame, point));
+            }
+        }
+        if item.id == self.image.globals.main_task {
+            // SAFETY: the program's descriptor is constant.
+            let main = unsafe { (*(*self.world).program).main };
+            let root = matches.first().map(|found| self.program.functions[found.function as usize]);
+            if root.is_none_or(|root| !std::ptr::eq(root, main)) {
+                return corrupt("its main task runs something else than `main`");
+            }
+        }
+        // SAFETY: all slots have been read.
+        unsafe { self.decoder.finish_locals(&mut locals) }
+    }
+
+    unsafe fn frame(
+        &mut self,
+        task: &TaskItem<'_>,
+        item: &FrameItem<'a>,
+        frame: *mut Frame,
+        point: &'static PointDesc,
+        found: &FrameMatch,
+        locals: &mut LocalTable<'a>,
+    ) -> Done {
+        let mut reader = Reader::new(item.slots.0);
+        // SAFETY: slots lie where the frame map says, in a frame that the ramp has zeroed.
+        unsafe {
+            if item.state == FRAME_ENDED {
+                if u32::from(item.status) != STATUS_RETURNED {
+                    return corrupt(format!("task {} ended without a result", task.id));
+                }
+                (*frame).state = ABI_ENDED;
+                let mut value = take_slot(&mut reader)?;
+                let result = (*(*frame).meta).result;
+                self.decoder.value(&mut value, result_at(frame), result, locals)?;
+                value.end()?;
+                return reader.end();
+            }
+            if item.state == FRAME_COMPLETED {
+                check_outcome(point, item.outcome)?;
+                (*frame).state = ABI_COMPLETED;
+                (*frame).outcome = item.outcome;
+            }
+            let slots = slots_of(point);
+            for target in &found.slots {
+                let mut value = take_slot(&mut reader)?;
+                let Some(target) = target else { continue };
+                let Some(slot) = slots.get(*target as usize) else {
+                    return corrupt("a variable has no place");
+                };
+                self.decoder.value(&mut value, slot_at(frame, slot.offset), slot.ty, locals)?;
+                value.end()?;
+            }
+        }
+        reader.end()
+    }
+
+    /// Reads channels and shared objects until nothing refers to anything new.
+    unsafe fn finish_values(&mut self) -> Done {
+        let image = self.image;
+        // SAFETY: everything that is referred to has been made.
+        unsafe {
+            self.decoder.finish_shared()?;
+            while let Some(id) = self.decoder.chan_queue.pop() {
+                let item = &image.channels[&id];
+                self.channel(item)?;
+                self.decoder.finish_shared()?;
+            }
+        }
+        Ok(())
+    }
+
+    unsafe fn channel(&mut self, item: &'a ChannelItem<'a>) -> Done {
+        let chan = self.decoder.chans[&item.id];
+        let mut locals = LocalTable::new(&item.locals);
+        let mut reader = Reader::new(item.values.0);
+        let site = self.site(item.site);
+        // SAFETY: the channel was made with room for its capacity, which its length does not exceed.
+        unsafe {
+            (*chan).site = site;
+            (*chan).closed = u32::from(item.closed);
+            let elem = (*chan).elem;
+            for index in 0..item.count as usize {
+                let at = place(chan, index);
+                if !at.is_null() {
+                    at.write_bytes(0, (*chan).elem_bytes as usize);
+                }
+                // A value of no bytes needs no place, but an aligned address.
+                let at = if at.is_null() { std::ptr::dangling_mut::<u64>().cast() } else { at };
+                self.decoder.value(&mut reader, at, elem, &mut locals)?;
+                (*chan).len = index + 1;
+                if (*elem).size == 0 {
+                    (*chan).len = item.count as usize;
+                    break;
+                }
+            }
+            reader.end()?;
+            self.decoder.finish_locals(&mut locals)
+        }
+    }
+
+    /// The node of a waiter that a queue names, if the queue is what its arm waits for.
+    unsafe fn waiting_node(
+        &self,
+        waiter: Waiter,
+        kind: u32,
+        target: *mut u8,
+    ) -> Done<*mut WaitNode> {
+        let lost = || corrupt(format!("task {} waits for what it does not wait for", waiter.task));
+        let Some(&task) = self.decoder.tasks.get(&waiter.task) else { return lost() };
+        // SAFETY: tasks in the table are alive; a waiting one has a leaf with filled nodes.
+        unsafe {
+            if (*task).state != TASK_WAITING {
+                return lost();
+            }
+            let frame = (*task).leaf;
+            let point = crate::frames::point_of(frame);
+            let Some(arm) = arms_of(point).get(waiter.arm as usize) else { return lost() };
+            let node = node_of(frame, point, waiter.arm as usize);
+            if arm.kind != kind || target_of(frame, arm) != target || !(*node).target.is_null() {
+                return lost();
+            }
+            Ok(node)
+        }
+    }
+
+    /// Puts every waiter where it stood, and checks that none is left over.
+    unsafe fn link_waiters(&mut self) -> Done {
+        let image = self.image;
+        let waiting: Vec<&TaskItem<'_>> =
+            image.tasks.values().filter(|item| item.state == TASK_WAITING).collect();
+        // SAFETY: leaves of waiting tasks are complete; nodes lie in them.
+        unsafe {
+            for item in &waiting {
+                init_nodes((*self.decoder.tasks[&item.id]).leaf);
+            }
+            for (id, chan) in &self.decoder.chans {
+                let (item, chan) = (&image.channels[id], *chan);
+                for waiter in &item.receivers {
+                    let node = self.waiting_node(*waiter, ARM_RECV, chan.cast())?;
+                    (*chan).receivers.push(node, chan.cast());
+                }
+                for waiter in &item.senders {
+                    let node = self.waiting_node(*waiter, ARM_SEND, chan.cast())?;
+                    (*chan).senders.push(node, chan.cast());
+                }
+            }
+            for item in &waiting {
+                let task = self.decoder.tasks[&item.id];
+                self.link_timers(item, task)?;
+                self.link_arms(item, task)?;
+            }
+        }
+        Ok(())
+    }
+
+    unsafe fn link_timers(&self, item: &TaskItem<'_>, task: *mut Task) -> Done {
+        // SAFETY: as for `link_waiters`.
+        unsafe {
+            let frame = (*task).leaf;
+            let point = crate::frames::point_of(frame);
+            for timer in &item.timers {
+                let arm = arms_of(point).get(timer.arm as usize);
+                let node = node_of(frame, point, timer.arm as usize);
+                let fits = arm.is_some_and(|arm| arm.kind == ARM_AFTER);
+                if !fits || !(*node).target.is_null() {
+                    return corrupt(format!("task {} waits for a time it does not know", item.id));
+                }
+                let timers = &mut (*self.world).timers;
+                timers.insert_with(node, timer.deadline_ns, timer.sequence);
+            }
+        }
+        Ok(())
+    }
+
+    unsafe fn link_arms(&self, item: &TaskItem<'_>, task: *mut Task) -> Done {
+        let lost = |what: &str| corrupt(format!("task {} {what}", item.id));
+        // SAFETY: as for `link_waiters`.
+        unsafe {
+            let frame = (*task).leaf;
+            let point = crate::frames::point_of(frame);
+            for (index, arm) in arms_of(point).iter().enumerate() {
+                let node = node_of(frame, point, index);
+                let target = target_of(frame, arm);
+                match arm.kind {
+                    ARM_JOIN if !target.is_null() => {
+                        let joined = target.cast::<Task>();
+                        if (*joined).state == orion_fast::task::TASK_ENDED {
+                            return lost("waits for the end of a task that has ended");
+                        }
+                        (*node).target = target;
+                        (*joined).joiner = node;
+                    }
+                    ARM_SCOPE if !target.is_null() => {
+                        let scope = target.cast::<Scope>();
+                        if !(*scope).waiter.is_null() {
+                            return lost("waits for a scope that another task waits for");
+                        }
+                        (*node).target = target;
+                        (*scope).waiter = node;
+                    }
+                    ARM_SEND | ARM_RECV if !target.is_null() && (*node).target.is_null() => {
+                        return lost("waits for a channel that does not know of it");
+                    }
+                    ARM_AFTER if (*node).target.is_null() => {
+                        return lost("waits for a time that is not noted");
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Handles that were found against handles that tasks say they have.
+    unsafe fn check_handles(&self) -> Done {
+        for item in self.image.tasks.values() {
+            let found = self.decoder.handles.contains(&item.id);
+            if found != (item.flags & TASK_HANDLE != 0) || (item.state == TASK_ENDED && !found) {
+                return corrupt(format!("task {} is held by nobody, or by too many", item.id));
+            }
+            if found {
+                // SAFETY: the task is alive.
+                unsafe { (*self.decoder.tasks[&item.id]).flags |= TASK_HANDLE };
+            }
+        }
+        Ok(())
+    }
+
+    /// Frees scopes that nothing refers to (what a changed program has dropped).
+    unsafe fn finish_scopes(&mut self) {
+        for item in self.image.scopes.values() {
+            let scope = self.decoder.scopes[&item.id];
+            // SAFETY: nothing counts it, so nothing refers to it.
+            unsafe {
+                if (*scope).rc == 0 {
+                    free_scope(self.ctx, scope);
+                }
+            }
+        }
+    }
+
+    unsafe fn line_up(&mut self) {
+        let globals = &self.image.globals;
+        // SAFETY: the image has checked that each stands in one line only.
+        unsafe {
+            for id in &globals.ready {
+                let task = self.decoder.tasks[id];
+                (*(*self.world).worker).head.ready.push(task);
+            }
+            for id in &globals.idlers {
+                let task = self.decoder.tasks[id];
+                (*task).flags |= TASK_IDLING;
+                (*self.world).idlers.push(task);
+            }
+        }
+    }
+
+    unsafe fn globals(&mut self) {
+        let globals = &self.image.globals;
+        // SAFETY: nothing else uses the world meanwhile.
+        unsafe {
+            let world = self.world;
+            (*world).main =
+                self.decoder.tasks.get(&globals.main_task).copied().unwrap_or(null_mut());
+            let [task, chan, scope, _, _, timer] = globals.next_ids;
+            (*world).next_task_id = task;
+            (*world).next_chan_id = chan;
+            (*world).next_scope_id = scope;
+            (*world).timers.next_sequence = timer;
+            (*world).rng.state = globals.random[0];
+            (*world).program_rng.state = globals.random[1];
+            (*world).seed = globals.seed;
+            (*world).hash_seed = globals.hash_seed;
+            (*world).args = globals.args.iter().map(|&text| text.to_owned()).collect();
+            (*(*world).worker).countdown = globals.countdown;
+        }
+    }
+}
+
+/// A slot's value: its length, and that many bytes.
+fn take_slot<'a>(reader: &mut Reader<'a>) -> Done<Reader<'a>> {
+    let length = usize::try_from(reader.varint()?).unwrap_or(usize::MAX);
+    Ok(Reader::new(reader.take(length)?))
+}
+
+/// An outcome must be one that the code behind the point knows.
+fn check_outcome(point: &PointDesc, outcome: u32) -> Done {
+    if outcome == OUTCOME_UNWIND {
+        return Ok(());
+    }
+    let arms = arms_of(point);
+    let good = match arms.get(outcome as usize >> 1) {
+        _ if arms.is_empty() => outcome == OUTCOME_DONE,
+        None => false,
+        Some(arm) => {
+            let may_close =
+                matches!(arm.kind, ARM_SEND | ARM_RECV) || kind_of(point) == PointKind::TryJoin;
+            outcome & 1 == 0 || may_close
+        }
+    };
+    if good { Ok(()) } else { corrupt("an operation ended in a way that it cannot") }
+}
