@@ -17,7 +17,7 @@ rows=(
     "yield 10000000 1" "yield 10000000 2" "yield 10000000 10" "yield 10000000 1000"
     "spawn_seq 1000000" "spawn_seq_chan 1000000" "spawn_alive 1000000"
     "pingpong 1000000" "buffered 10000000" "sieve 4000 1" "sieve 4000 0"
-    "select 1000000 0" "select 1000000 128" "skynet" "threadring" "fib_spawn 27" "fib 40"
+    "select 1000000 0" "select 1000000 128" "skynet 1000000" "threadring 10000000" "fib_spawn 27" "fib 40"
 )
 
 for row in "${rows[@]}"; do
