@@ -22,11 +22,7 @@ impl Clock {
     /// A clock that starts now.
     #[must_use]
     pub fn new(virtual_time: bool) -> Self {
-        Self {
-            start_ns: wall_ns(),
-            start: Instant::now(),
-            virtual_ns: virtual_time.then_some(0),
-        }
+        Self { start_ns: wall_ns(), start: Instant::now(), virtual_ns: virtual_time.then_some(0) }
     }
 
     /// The moment that the program sees.

@@ -7,9 +7,18 @@
 //! `heap` the values; `world` the data structures of a run; `state` checkpoints; `report` what a person reads when it goes wrong.
 
 pub mod clock;
+pub mod config;
+pub mod export;
+pub mod frames;
+pub mod heap;
+pub mod output;
 pub mod panic;
+pub mod report;
 pub mod rng;
+pub mod sched;
 pub mod scope;
 pub mod sites;
+pub mod start;
+pub mod state;
 pub mod timer;
 pub mod world;

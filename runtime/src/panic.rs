@@ -62,25 +62,20 @@ impl Panic {
     /// Appends a line; runs of equal calls and what exceeds the limit are counted instead of kept.
     pub fn push(&mut self, line: TraceLine) {
         if let TraceLine::Call(site) = line {
-            let length = self.trace.len();
-            let repeats = match self.trace.last() {
-                Some(TraceLine::Call(last)) if length >= 2 => {
-                    *last == site
-                        && matches!(self.trace[length - 2], TraceLine::Call(other) if other == site)
-                }
-                Some(TraceLine::Repeated(_)) => {
-                    matches!(self.trace[length - 2], TraceLine::Call(last) if last == site)
-                        || length > TRACE_LINES_MAX
-                }
-                _ => false,
-            };
-            if repeats || length >= TRACE_LINES_MAX {
-                if let Some(TraceLine::Repeated(count)) = self.trace.last_mut() {
+            let is_same = |line: Option<&TraceLine>| matches!(line, Some(TraceLine::Call(other)) if *other == site);
+            let full = self.trace.len() >= TRACE_LINES_MAX;
+            let before = self.trace.len().checked_sub(2).and_then(|index| self.trace.get(index));
+            let repeats = is_same(before);
+            match self.trace.last_mut() {
+                Some(TraceLine::Repeated(count)) if repeats || full => {
                     *count += 1;
-                } else {
-                    self.trace.push(TraceLine::Repeated(1));
+                    return;
                 }
-                return;
+                last if full || (repeats && is_same(last.as_deref())) => {
+                    self.trace.push(TraceLine::Repeated(1));
+                    return;
+                }
+                _ => {}
             }
         }
         self.trace.push(line);

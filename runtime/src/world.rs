@@ -7,7 +7,11 @@
 //! Enumeration: tasks hang from their scopes, scopes and channels from the world, all in order of creation; values hang from frames,
 //! channels and results. That is all there is to save.
 
-use std::ptr::{null, null_mut};
+use std::{
+    ptr::{null, null_mut},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64},
+    time::Instant,
+};
 
 use orion_abi::{Ctx, Frame, ProgramDesc, Site, ctx::FRAME_CLASS_COUNT};
 use orion_fast::{
@@ -19,15 +23,6 @@ use crate::{
     clock::Clock, config::Config, heap::arena::Arena, output::Output, panic::TaskExtra, rng::Rng,
     scope::Scope, sites::SiteTable, state::Store, timer::TimerHeap,
 };
-
-/// What the scheduler has to do before it runs the next task.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Requests {
-    /// `@checkpoint`, or the time between automatic ones is over.
-    pub checkpoint: bool,
-    /// `@pause`, or a signal: save and exit 75.
-    pub pause: bool,
-}
 
 /// A worker: executes tasks. There is one.
 #[repr(C)]
@@ -42,10 +37,24 @@ pub struct Worker {
     pub dead: Vec<crate::heap::drop::Dead>,
     /// A drop is under way: nested ones only add to `dead`.
     pub dropping: bool,
-    /// Counts dispatches, so that the ticker sees whether one task runs on and on.
-    pub dispatches: std::sync::atomic::AtomicU64,
+    /// Counts dispatches: the ticker sees whether one task runs on and on, a checkpoint whether anything has happened. Written by the worker only.
+    pub dispatches: AtomicU64,
+    /// What the scheduler has to look at before it runs the next task (`sched::ATTEND_*`); set by the ticker and by signal handlers too.
+    pub attention: AtomicU32,
+    /// The worker waits in the kernel.
+    pub sleeping: AtomicBool,
+    /// The thread that ends time slices, once it is needed.
+    pub ticker: Option<crate::sched::ticker::Ticker>,
+    /// `ctx.limit` stays poisoned: every check counts (`--seed`, `ORION_FORCE`).
+    pub always_poll: bool,
+    /// The native stack ran out: the frame that parks next goes on at once.
+    pub reifying: bool,
     /// Lowest address that generated code may use; what `ctx.limit` is when it is not poisoned.
     pub stack_limit: usize,
+    /// Yields with nobody else ready (see `sched::ops`).
+    pub lone_yields: u64,
+    /// Preemptions under `ORION_FORCE` so far.
+    pub forced_polls: u64,
     /// Polls until the next preemption, under `--seed` and `ORION_FORCE`.
     pub countdown: u64,
 }
@@ -90,8 +99,14 @@ pub struct World {
     pub args: Vec<String>,
     /// Places in the source that came from a state file.
     pub sites: SiteTable,
-    /// What has to be done before the next task runs. Not saved.
-    pub requests: Requests,
+    /// Scopes whose tasks are being walked: ended tasks that lose their handle meanwhile wait in `discarded`.
+    pub walking_scopes: u32,
+    /// See `walking_scopes`.
+    pub discarded: Vec<*mut Task>,
+    /// Everything is being dropped: handles are not followed.
+    pub tearing_down: bool,
+    /// When the last checkpoint was written, and at which dispatch. Not saved.
+    pub last_save: (Instant, u64),
     /// Flags of the run. Not saved (but for seed and arguments, which are copied above).
     pub config: Config,
     /// Time.
@@ -121,8 +136,15 @@ impl Worker {
             arena: Arena::default(),
             dead: Vec::new(),
             dropping: false,
-            dispatches: std::sync::atomic::AtomicU64::new(0),
+            dispatches: AtomicU64::new(0),
+            attention: AtomicU32::new(0),
+            sleeping: AtomicBool::new(false),
+            ticker: None,
+            always_poll: false,
+            reifying: false,
             stack_limit: 0,
+            lone_yields: 0,
+            forced_polls: 0,
             countdown: u64::MAX,
         })
     }
@@ -162,7 +184,10 @@ impl World {
             next_chan_id: 1,
             args,
             sites: SiteTable::default(),
-            requests: Requests::default(),
+            walking_scopes: 0,
+            discarded: Vec::new(),
+            tearing_down: false,
+            last_save: (Instant::now(), 0),
             config,
             clock,
             output: Output::new(),
@@ -374,8 +399,7 @@ pub unsafe fn new_chan(
     // SAFETY: the block has room for a channel.
     unsafe {
         let bytes = cap * (*elem).size as usize;
-        let buf =
-            if bytes == 0 { null_mut() } else { orion_fast::blocks::block_alloc(ctx, bytes) };
+        let buf = if bytes == 0 { null_mut() } else { orion_fast::blocks::block_alloc(ctx, bytes) };
         let chan = orion_fast::blocks::block_alloc(ctx, size_of::<Chan>()).cast::<Chan>();
         chan.write(Chan {
             rc: 1,

@@ -40,7 +40,7 @@ pub struct Frame {
 }
 
 /// Offset of a function's result in its frame.
-pub const FRAME_RESULT_OFFSET: usize = core::mem::size_of::<Frame>();
+pub const FRAME_RESULT_OFFSET: usize = size_of::<Frame>();
 
 /// One entry of a wait queue, living in the frame's scratch area (`PointDesc::wait_offset`), one per arm.
 ///

@@ -55,7 +55,7 @@ unsafe extern "C" {
     /// Unlinks the other nodes of a waiting frame but `won`.
     fn orion_unlink_siblings_slow(ctx: *mut Ctx, frame: *mut Frame, won: *mut WaitNode);
     /// What an operation that would block answers: `OUTCOME_BLOCK`, or `OUTCOME_UNWIND` when a cancellation is due.
-    fn orion_block_slow_path(ctx: *mut Ctx) -> u32;
+    fn orion_would_block_slow(ctx: *mut Ctx) -> u32;
 }
 
 /// Copies a value; the sizes that occur most are single moves.
@@ -183,7 +183,7 @@ pub unsafe extern "C" fn orion_try_send(ctx: *mut Ctx, chan: *mut u8, value: *mu
                 return outcome;
             }
         }
-        orion_block_slow_path(ctx)
+        orion_would_block_slow(ctx)
     }
 }
 
@@ -201,6 +201,6 @@ pub unsafe extern "C" fn orion_try_recv(ctx: *mut Ctx, chan: *mut u8, destinatio
                 return outcome;
             }
         }
-        orion_block_slow_path(ctx)
+        orion_would_block_slow(ctx)
     }
 }

@@ -1,0 +1,138 @@
+//! Where blocks come from: chunks of mapped memory, carved by a bump pointer (the slow path behind `orion_fast::blocks`).
+//!
+//! Invariants: a chunk is never given back before the process ends, so a free list may point anywhere into it; chunks double in size up to
+//! [`CHUNK_BYTES_MAX`], and large ones ask for huge pages (first touch of a small page costs eight times as much a byte). `carved` counts the blocks made
+//! per class, from which `heap::check` finds leaks without a counter on the hot path.
+
+use std::ptr::null_mut;
+
+use orion_abi::{
+    Ctx,
+    ctx::{FRAME_CLASS_BYTES, FRAME_CLASS_COUNT},
+};
+use orion_fast::blocks::class_of;
+
+use crate::world::worker_of;
+
+/// First chunk: small programs touch a few pages only, whatever is mapped.
+const CHUNK_BYTES_MIN: usize = 256 << 10;
+/// Largest chunk.
+const CHUNK_BYTES_MAX: usize = 32 << 20;
+/// From this size on a chunk is aligned to, and asks for, huge pages.
+const HUGE_PAGE_BYTES: usize = 2 << 20;
+
+/// The chunks of a worker.
+pub struct Arena {
+    bump: *mut u8,
+    end: *mut u8,
+    next_chunk_bytes: usize,
+    /// Every chunk: start and size.
+    pub chunks: Vec<(*mut u8, usize)>,
+    /// Blocks made so far, per class.
+    pub carved: [u64; FRAME_CLASS_COUNT],
+    /// Blocks larger than any class that are alive.
+    pub large_live: u64,
+}
+
+impl Default for Arena {
+    fn default() -> Self {
+        Self {
+            bump: null_mut(),
+            end: null_mut(),
+            next_chunk_bytes: CHUNK_BYTES_MIN,
+            chunks: Vec::new(),
+            carved: [0; FRAME_CLASS_COUNT],
+            large_live: 0,
+        }
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        for &(start, bytes) in &self.chunks {
+            // SAFETY: the chunk was mapped with this size; with the arena its worker goes.
+            unsafe { libc::munmap(start.cast(), bytes) };
+        }
+    }
+}
+
+impl Arena {
+    /// Maps another chunk; what is left of the present one is lost (less than one block).
+    fn grow(&mut self) {
+        let bytes = self.next_chunk_bytes;
+        self.next_chunk_bytes = (bytes * 2).min(CHUNK_BYTES_MAX);
+        // SAFETY: an anonymous private mapping touches nothing else.
+        unsafe {
+            let start = libc::mmap(
+                null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            );
+            if start == libc::MAP_FAILED {
+                exhausted(bytes);
+            }
+            if bytes >= HUGE_PAGE_BYTES {
+                // Advice: a refusal costs speed only.
+                libc::madvise(start, bytes, libc::MADV_HUGEPAGE);
+            }
+            self.bump = start.cast();
+            self.end = self.bump.add(bytes);
+            self.chunks.push((start.cast(), bytes));
+        }
+    }
+
+    /// A fresh block of a class.
+    fn carve(&mut self, class: usize) -> *mut u8 {
+        let bytes = (class + 1) * FRAME_CLASS_BYTES;
+        if (self.end as usize) - (self.bump as usize) < bytes {
+            self.grow();
+        }
+        let block = self.bump;
+        self.bump = block.wrapping_add(bytes);
+        self.carved[class] += 1;
+        block
+    }
+}
+
+/// Memory is exhausted: says so and ends the program, since nothing that needs memory could still be done.
+pub fn exhausted(bytes: usize) -> ! {
+    crate::output::emergency(&format!("error: out of memory (asked for {bytes} bytes)\n"));
+    crate::start::exit_now(101)
+}
+
+/// The slow path of `block_alloc`.
+///
+/// # Safety
+/// `ctx` heads a worker.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_block_slow(ctx: *mut Ctx, bytes: usize) -> *mut u8 {
+    let class = class_of(bytes);
+    // SAFETY: one worker at a time touches its arena.
+    unsafe {
+        if class < FRAME_CLASS_COUNT {
+            return (*worker_of(ctx)).arena.carve(class);
+        }
+        let block = if bytes > isize::MAX as usize { null_mut() } else { libc::malloc(bytes) };
+        if block.is_null() {
+            exhausted(bytes);
+        }
+        (*worker_of(ctx)).arena.large_live += 1;
+        block.cast()
+    }
+}
+
+/// The slow path of `block_free`.
+///
+/// # Safety
+/// `block` came from [`orion_block_slow`] and is larger than any class.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_block_free_slow(ctx: *mut Ctx, block: *mut u8) {
+    // SAFETY: it came from `malloc`.
+    unsafe {
+        (*worker_of(ctx)).arena.large_live -= 1;
+        libc::free(block.cast());
+    }
+}

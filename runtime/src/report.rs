@@ -1,0 +1,313 @@
+//! What a person reads when it goes wrong: the panic's stack, the deadlock, the live dump.
+//!
+//! Everything is computed from frames, wait nodes and descriptors of suspended tasks; tasks whose stacks and waits read the same are shown once, with
+//! their number.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use orion_abi::{
+    Frame, Site,
+    desc::{ARM_AFTER, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, PointKind},
+    frame::FRAME_COMPLETED,
+};
+use orion_fast::{
+    chan::Chan,
+    task::{TASK_ENDED, TASK_IDLING, TASK_READY, Task},
+};
+
+use crate::{
+    frames::{arms_of, kind_of, point_of},
+    heap::show,
+    panic::{Panic, TraceLine},
+    sched::park::{node_of, target_of},
+    scope::Scope,
+    world::{World, extra_if},
+};
+
+/// Frames of one stack that are printed at each end; what lies between is counted.
+const STACK_LINES_MAX: usize = 40;
+/// Ids of tasks that are listed for a group.
+const GROUP_NAMES_MAX: usize = 5;
+
+/// `file:line:column` of a site.
+#[must_use]
+pub fn place(site: *const Site) -> String {
+    if site.is_null() {
+        return String::from("unknown place");
+    }
+    // SAFETY: sites are constant data or interned for ever.
+    unsafe { format!("{}:{}:{}", (*site).file.as_str(), (*site).line, (*site).column) }
+}
+
+/// `  at function (file:line:column)`.
+fn write_call(out: &mut String, site: *const Site) {
+    if site.is_null() {
+        return;
+    }
+    // SAFETY: as above.
+    let function = unsafe { (*site).function.as_str() };
+    let _ = writeln!(out, "  at {function} ({})", place(site));
+}
+
+/// `task 3 "name"`.
+fn task_title(id: u64, name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("task {id} \"{name}\""),
+        None if id == 1 => String::from("main task"),
+        None => format!("task {id}"),
+    }
+}
+
+/// The report of a panic that nobody took.
+#[must_use]
+pub fn panic(panic: &Panic) -> String {
+    let mut out = format!("panic: {}\n", panic.message);
+    write_call(&mut out, panic.site);
+    for line in &panic.trace {
+        match line {
+            TraceLine::Call(site) => write_call(&mut out, *site),
+            TraceLine::Repeated(count) => {
+                let _ = writeln!(out, "  ... {count} more");
+            }
+            TraceLine::Spawn { id, name, site } => {
+                let title = task_title(*id, name.as_deref());
+                if site.is_null() {
+                    let _ = writeln!(out, "  in {title}");
+                } else {
+                    // SAFETY: as above.
+                    let function = unsafe { (**site).function.as_str() };
+                    let _ = writeln!(out, "  in {title}, spawned by {function} ({})", place(*site));
+                }
+            }
+        }
+    }
+    for other in &panic.others {
+        let _ = writeln!(out, "also panicked: {other}");
+    }
+    out
+}
+
+/// A panic that reaches nobody, because its scope has been left: printed, and the program goes on.
+///
+/// # Safety
+/// `world` is valid.
+pub unsafe fn lost_panic(world: *mut World, lost: &Panic) {
+    // SAFETY: the caller's promise.
+    unsafe { (*world).output.release() };
+    crate::output::emergency(&format!(
+        "warning: a task panicked after its scope had been left\n{}",
+        panic(lost)
+    ));
+}
+
+/// The deadlock report.
+///
+/// # Safety
+/// `world` is valid and every task is suspended.
+#[must_use]
+pub unsafe fn deadlock(world: *mut World) -> String {
+    let mut out = String::from("deadlock: every task waits for something that cannot happen\n");
+    // SAFETY: the caller's promise.
+    unsafe { write_tasks(&mut out, world) };
+    out
+}
+
+/// The report of a running program.
+///
+/// # Safety
+/// As for [`deadlock`].
+#[must_use]
+pub unsafe fn live(world: *mut World) -> String {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut out = format!("{} tasks\n", (*world).task_count);
+        write_tasks(&mut out, world);
+        out
+    }
+}
+
+/// All tasks, grouped by what they do and where.
+unsafe fn write_tasks(out: &mut String, world: *mut World) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut groups: Vec<(String, Vec<*mut Task>)> = Vec::new();
+        let mut group_of: BTreeMap<String, usize> = BTreeMap::new();
+        for task in World::tasks(world) {
+            let body = body(task);
+            match group_of.get(&body) {
+                Some(&group) => groups[group].1.push(task),
+                None => {
+                    group_of.insert(body.clone(), groups.len());
+                    groups.push((body, vec![task]));
+                }
+            }
+        }
+        for (body, tasks) in &groups {
+            let first = tasks[0];
+            let title = |task: *mut Task| {
+                let name = extra_if(task).and_then(|extra| extra.name.as_deref());
+                task_title((*task).id, name)
+            };
+            if let [_] = tasks[..] {
+                let _ = write!(out, "\n{}", title(first));
+            } else {
+                let names: Vec<String> =
+                    tasks.iter().take(GROUP_NAMES_MAX).map(|&task| title(task)).collect();
+                let _ = write!(out, "\n{} tasks: {}", tasks.len(), names.join(", "));
+                if tasks.len() > GROUP_NAMES_MAX {
+                    out.push_str(", ...");
+                }
+            }
+            let _ = write!(out, "{body}");
+        }
+    }
+}
+
+/// Where a task was spawned, what it waits for, and its stack: the part of the report that equal tasks share.
+unsafe fn body(task: *mut Task) -> String {
+    // SAFETY: the task is suspended or has ended.
+    unsafe {
+        let mut out = String::new();
+        if !(*task).site.is_null() {
+            let function = (*(*task).site).function.as_str();
+            let _ = write!(out, ", spawned by {function} ({})", place((*task).site));
+        }
+        out.push('\n');
+        if (*task).state == TASK_ENDED {
+            out.push_str("  has ended and is not joined yet\n");
+            return out;
+        }
+        let mut frame = (*task).leaf;
+        if frame.is_null() {
+            out.push_str("  is running\n");
+            return out;
+        }
+        write_wait(&mut out, task, frame);
+        let mut lines = Vec::new();
+        while !frame.is_null() {
+            lines.push(&raw const point_of(frame).site);
+            frame = (*frame).parent;
+        }
+        write_stack(&mut out, &lines);
+        out
+    }
+}
+
+/// A stack, innermost first; equal neighbours are counted, a long middle is left out.
+fn write_stack(out: &mut String, lines: &[*const Site]) {
+    let mut runs: Vec<(*const Site, usize)> = Vec::new();
+    for &site in lines {
+        match runs.last_mut() {
+            Some((last, count)) if same_place(*last, site) => *count += 1,
+            _ => runs.push((site, 1)),
+        }
+    }
+    let left_out = runs.len().saturating_sub(2 * STACK_LINES_MAX);
+    for (index, &(site, count)) in runs.iter().enumerate() {
+        if left_out > 0 && index == STACK_LINES_MAX {
+            let _ = writeln!(out, "  ... {left_out} more");
+        }
+        if left_out > 0 && index >= STACK_LINES_MAX && index < STACK_LINES_MAX + left_out {
+            continue;
+        }
+        write_call(out, site);
+        if count > 1 {
+            let _ = writeln!(out, "  ... {} more", count - 1);
+        }
+    }
+}
+
+/// Whether two sites are the same place.
+fn same_place(a: *const Site, b: *const Site) -> bool {
+    a == b || place(a) == place(b)
+}
+
+/// What the leaf of a suspended task waits for.
+unsafe fn write_wait(out: &mut String, task: *mut Task, frame: *mut Frame) {
+    // SAFETY: the frame is a suspended leaf.
+    unsafe {
+        if (*task).state == TASK_READY {
+            out.push_str(if (*frame).state == FRAME_COMPLETED {
+                "  is ready to run\n"
+            } else {
+                "  has not started\n"
+            });
+            return;
+        }
+        if (*task).flags & TASK_IDLING != 0 {
+            out.push_str("  waits until no other task is ready\n");
+            return;
+        }
+        let point = point_of(frame);
+        let arms = arms_of(point);
+        let kind = kind_of(point);
+        if arms.is_empty() {
+            out.push_str("  waits for ever: `select` without arms\n");
+            return;
+        }
+        if kind == PointKind::Select {
+            out.push_str("  waits in `select`\n");
+        }
+        for (index, arm) in arms.iter().enumerate() {
+            let target = target_of(frame, arm);
+            let what = arm.text.as_str();
+            out.push_str(if kind == PointKind::Select { "    " } else { "  waits " });
+            match arm.kind {
+                ARM_SEND | ARM_RECV => {
+                    let verb = if arm.kind == ARM_SEND { "to send on" } else { "to receive from" };
+                    let _ = write!(out, "{verb} `{what}`");
+                    if target.is_null() {
+                        out.push_str(" (guard is false)");
+                    } else {
+                        write_chan(out, target.cast());
+                    }
+                }
+                ARM_AFTER => {
+                    let node = node_of(frame, point, index);
+                    let duration = *(*node).value.cast::<i64>();
+                    out.push_str("for ");
+                    show::write_duration(out, duration);
+                    out.push_str(" to pass");
+                }
+                ARM_JOIN => {
+                    out.push_str("for the end of ");
+                    if target.is_null() {
+                        out.push_str("a task");
+                    } else {
+                        let joined = target.cast::<Task>();
+                        let name = extra_if(joined).and_then(|extra| extra.name.as_deref());
+                        out.push_str(&task_title((*joined).id, name));
+                    }
+                }
+                ARM_SCOPE => {
+                    let live = (*target.cast::<Scope>()).live;
+                    let _ = write!(
+                        out,
+                        "for the end of its scope ({live} {} left)",
+                        if live == 1 { "task" } else { "tasks" }
+                    );
+                }
+                _ => out.push_str("for a generator"),
+            }
+            out.push('\n');
+        }
+    }
+}
+
+/// A channel's length, capacity and who else waits on it.
+unsafe fn write_chan(out: &mut String, chan: *mut Chan) {
+    // SAFETY: the channel is alive.
+    unsafe {
+        let count = |number: usize, one: &str, many: &str| {
+            format!("{number} {}", if number == 1 { one } else { many })
+        };
+        let _ = write!(
+            out,
+            " (length {}, capacity {}; {} and {} wait on it)",
+            (*chan).len,
+            (*chan).cap,
+            count((*chan).senders.len(), "sender", "senders"),
+            count((*chan).receivers.len(), "receiver", "receivers"),
+        );
+    }
+}

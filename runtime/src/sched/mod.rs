@@ -1,0 +1,362 @@
+//! The scheduler: one worker's loop, and the trampoline that runs a task's frames.
+//!
+//! Algorithm: FIFO over ready tasks; timers are looked at when nothing is ready, at each tick, and every [`ROUND`] dispatches. When nothing is ready: due
+//! timers, then one idler, then wait for the next timer, and if there is none the program is in a deadlock.
+//!
+//! Invariants: while the loop stands between two dispatches every task is suspended, so that is where checkpoints are taken and reports are made.
+
+pub mod cancel;
+pub mod fail;
+pub mod join;
+pub mod ops;
+pub mod park;
+pub mod scopes;
+pub mod select;
+pub mod signals;
+pub mod teardown;
+pub mod ticker;
+
+use std::{
+    ptr::null_mut,
+    sync::atomic::{Ordering, compiler_fence},
+    time::Instant,
+};
+
+use orion_abi::{
+    Ctx, Frame,
+    desc::ARM_AFTER,
+    frame::{FRAME_ENDED, FRAME_RUNNING},
+    outcome::OUTCOME_DONE,
+};
+use orion_fast::{
+    task::{TASK_CANCEL_ASKED, TASK_IDLING, TASK_RUNNING, Task, complete},
+    wait::{NODE_HAS_SIBLINGS, arm_kind},
+};
+
+use crate::{
+    config::Force,
+    sched::{ops::limit_of, park::orion_unlink_siblings_slow},
+    world::{Worker, World},
+};
+
+/// `Worker::attention`: half a slice has passed.
+pub const ATTEND_TICK: u32 = 1;
+/// `Worker::attention`: a signal asks to save and exit.
+pub const ATTEND_STOP: u32 = 2;
+/// `Worker::attention`: a signal asks for the report.
+pub const ATTEND_REPORT: u32 = 4;
+/// `Worker::attention`: `@pause()`.
+pub const ATTEND_PAUSE: u32 = 8;
+/// `Worker::attention`: `@checkpoint()`.
+pub const ATTEND_CHECKPOINT: u32 = 16;
+
+/// Dispatches between two looks at the clock while tasks are ready.
+const ROUND: u64 = 64;
+
+/// Exit status after `@pause()` or a signal.
+pub const PAUSED_STATUS: i32 = 75;
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum End {
+    /// The main task has ended; its root frame holds the result, or its panic is in its `extra`.
+    Main,
+    /// Saved; to be resumed.
+    Paused,
+    /// No task can ever run again.
+    Deadlock,
+    /// The state could not be saved.
+    SaveFailed(crate::state::Refusal),
+}
+
+/// Sets bits of the worker's attention.
+///
+/// # Safety
+/// `worker` is valid.
+pub unsafe fn attend(worker: *mut Worker, bits: u32) {
+    // SAFETY: the caller's promise.
+    unsafe { (*worker).attention.fetch_or(bits, Ordering::Relaxed) };
+}
+
+/// Runs tasks until the run ends.
+///
+/// # Safety
+/// `worker` has a world with a main task; this thread's stack extends to `stack_limit` and beyond.
+pub unsafe fn run(worker: *mut Worker) -> End {
+    // SAFETY: everything below upholds the invariants of the modules it uses.
+    unsafe {
+        let ctx = Worker::ctx(worker);
+        let world = (*worker).world;
+        let limit = if (*worker).always_poll { usize::MAX } else { (*worker).stack_limit };
+        loop {
+            limit_of(ctx).store(limit, Ordering::Relaxed);
+            // A signal that came before the store is seen below, a later one poisons again.
+            compiler_fence(Ordering::SeqCst);
+            if (*worker).attention.load(Ordering::Relaxed) != 0
+                && let Some(end) = attend_now(worker)
+            {
+                return end;
+            }
+            let dispatches = (*worker).dispatches.load(Ordering::Relaxed);
+            if dispatches.is_multiple_of(ROUND)
+                && let Some(end) = look_at_clock(worker)
+            {
+                return end;
+            }
+            let task = (*worker).head.ready.pop();
+            if task.is_null() {
+                match wait_for_work(worker) {
+                    Some(end) => return end,
+                    None => continue,
+                }
+            }
+            (*worker).dispatches.store(dispatches + 1, Ordering::Relaxed);
+            if dispatch(ctx, task) {
+                return End::Main;
+            }
+            if (*ctx).force > 1 {
+                round_trip(world);
+            }
+        }
+    }
+}
+
+/// Runs a task until it suspends or ends; true when it was the main task and has ended.
+#[inline]
+unsafe fn dispatch(ctx: *mut Ctx, task: *mut Task) -> bool {
+    // SAFETY: a ready task's leaf is suspended and can be resumed.
+    unsafe {
+        let mut frame = (*task).leaf;
+        if (*task).flags & TASK_CANCEL_ASKED != 0 && is_unstarted(frame) {
+            join::end_unstarted(ctx, task);
+            return false;
+        }
+        (*ctx).task = task.cast();
+        (*task).state = TASK_RUNNING;
+        let mut child: *mut Frame = null_mut();
+        loop {
+            (*ctx).child = child;
+            (*frame).state = FRAME_RUNNING;
+            ((*(*frame).meta).resume)(ctx, frame);
+            if (*frame).state != FRAME_ENDED {
+                return false;
+            }
+            let parent = (*frame).parent;
+            if parent.is_null() {
+                break;
+            }
+            child = frame;
+            frame = parent;
+        }
+        let world = (*ctx.cast::<Worker>()).world;
+        if task == (*world).main {
+            (*task).leaf = frame;
+            return true;
+        }
+        join::task_ended(ctx, task, frame);
+        false
+    }
+}
+
+/// Whether the frame stands at point 0, waiting to begin.
+unsafe fn is_unstarted(frame: *mut Frame) -> bool {
+    // SAFETY: the frame is a suspended leaf.
+    unsafe {
+        (*frame).at == 0
+            && (*frame).parent.is_null()
+            && (*frame).state == orion_abi::frame::FRAME_WAITING
+    }
+}
+
+/// Looks at what signals, the ticker and operations asked for.
+unsafe fn attend_now(worker: *mut Worker) -> Option<End> {
+    // SAFETY: every task is suspended.
+    unsafe {
+        let world = (*worker).world;
+        let bits = (*worker).attention.load(Ordering::Relaxed);
+        let done = bits & !ATTEND_STOP;
+        (*worker).attention.fetch_and(!done, Ordering::Relaxed);
+        if bits & ATTEND_REPORT != 0 {
+            (*world).output.release();
+            crate::output::emergency(&crate::report::live(world));
+        }
+        if bits & (ATTEND_PAUSE | ATTEND_STOP) != 0 && (*world).store.is_some() {
+            return Some(match save(world) {
+                Ok(()) => End::Paused,
+                Err(refusal) => End::SaveFailed(refusal),
+            });
+        }
+        if bits & ATTEND_CHECKPOINT != 0
+            && let Err(refusal) = save(world)
+        {
+            return Some(End::SaveFailed(refusal));
+        }
+        if bits & ATTEND_TICK != 0 { look_at_clock(worker) } else { None }
+    }
+}
+
+/// Fires timers that are due and takes an automatic checkpoint that is.
+unsafe fn look_at_clock(worker: *mut Worker) -> Option<End> {
+    // SAFETY: every task is suspended.
+    unsafe {
+        let world = (*worker).world;
+        fire_timers(world);
+        if checkpoint_is_due(world)
+            && let Err(refusal) = save(world)
+        {
+            return Some(End::SaveFailed(refusal));
+        }
+        None
+    }
+}
+
+/// Whether an automatic checkpoint should be taken now.
+///
+/// # Safety
+/// `world` is valid.
+#[must_use]
+pub unsafe fn checkpoint_is_due(world: *mut World) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { until_checkpoint_ns(world) == Some(0) }
+}
+
+/// Time until the next automatic checkpoint, if there is anything new to save.
+unsafe fn until_checkpoint_ns(world: *mut World) -> Option<i64> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if (*world).store.is_none() || (*world).config.every_ns == 0 {
+            return None;
+        }
+        let (when, at) = (*world).last_save;
+        let dispatches = (*(*world).worker).dispatches.load(Ordering::Relaxed);
+        if dispatches == at {
+            return None;
+        }
+        let passed = i64::try_from(when.elapsed().as_nanos()).unwrap_or(i64::MAX);
+        Some(((*world).config.every_ns - passed).max(0))
+    }
+}
+
+/// Writes a checkpoint; then what the program wrote before it is released.
+unsafe fn save(world: *mut World) -> Result<(), crate::state::Refusal> {
+    // SAFETY: every task is suspended; the store is out of the world while it works on it.
+    unsafe {
+        let Some(mut store) = (*world).store.take() else { return Ok(()) };
+        let result = store.checkpoint(world);
+        (*world).store = Some(store);
+        result?;
+        (*world).output.release();
+        let dispatches = (*(*world).worker).dispatches.load(Ordering::Relaxed);
+        (*world).last_save = (Instant::now(), dispatches);
+        Ok(())
+    }
+}
+
+/// `ORION_FORCE=restore`: the world becomes bytes and is rebuilt from them.
+unsafe fn round_trip(world: *mut World) {
+    // SAFETY: every task is suspended.
+    if let Err(message) = unsafe { crate::state::roundtrip(world) } {
+        crate::output::emergency(&format!("error: ORION_FORCE=restore: {message}\n"));
+        crate::start::exit_now(70);
+    }
+}
+
+/// Makes tasks ready whose timers are due.
+unsafe fn fire_timers(world: *mut World) {
+    // SAFETY: the heap's nodes belong to waiting frames.
+    unsafe {
+        if (*world).timers.is_empty() {
+            return;
+        }
+        let ctx = Worker::ctx((*world).worker);
+        let now = (*world).clock.peek_ns();
+        while let Some(timer) = (*world).timers.first() {
+            if timer.deadline_ns > now {
+                break;
+            }
+            let node = timer.node;
+            (*world).timers.remove(node);
+            debug_assert_eq!(arm_kind((*node).kind), ARM_AFTER);
+            let frame = (*node).frame;
+            if (*node).kind & NODE_HAS_SIBLINGS != 0 {
+                orion_unlink_siblings_slow(ctx, frame, node);
+            }
+            complete(ctx, frame, (*node).arm << 1);
+        }
+    }
+}
+
+/// No task is ready: makes one ready, waiting for time to pass if need be; `Some` when the run is over.
+#[cold]
+unsafe fn wait_for_work(worker: *mut Worker) -> Option<End> {
+    // SAFETY: every task is suspended.
+    unsafe {
+        let world = (*worker).world;
+        let ctx = Worker::ctx(worker);
+        fire_timers(world);
+        if !(*worker).head.ready.is_empty() {
+            return None;
+        }
+        let idler = (*world).idlers.pop();
+        if !idler.is_null() {
+            (*idler).flags &= !TASK_IDLING;
+            complete(ctx, (*idler).leaf, OUTCOME_DONE);
+            return None;
+        }
+        (*world).output.release();
+        let Some(timer) = (*world).timers.first() else { return Some(End::Deadlock) };
+        let until_timer = timer.deadline_ns.saturating_sub((*world).clock.peek_ns()).max(0);
+        let wait = until_checkpoint_ns(world).map_or(until_timer, |ns| ns.min(until_timer));
+        (*worker).sleeping.store(true, Ordering::Release);
+        if (*worker).attention.load(Ordering::Relaxed) & !ATTEND_TICK == 0 {
+            signals::wait(wait);
+        }
+        ticker::wake(worker);
+        if wait == until_timer && (*worker).attention.load(Ordering::Relaxed) & !ATTEND_TICK == 0 {
+            (*world).clock.advance_to(timer.deadline_ns);
+        }
+        look_at_clock(worker)
+    }
+}
+
+/// The main task of a fresh run.
+///
+/// # Safety
+/// `worker` has a world without tasks.
+pub unsafe fn spawn_main(worker: *mut Worker) {
+    // SAFETY: the program's descriptors are valid.
+    unsafe {
+        let world = (*worker).world;
+        let ctx = Worker::ctx(worker);
+        let main = (*(*world).program).main;
+        let frame = ((*main).ramp)(ctx, 0);
+        let id = (*world).next_task_id;
+        (*world).next_task_id += 1;
+        let task = crate::world::new_task(ctx, id, frame, crate::world::no_site());
+        (*task).state = orion_fast::task::TASK_READY;
+        (*world).main = task;
+        (*worker).head.ready.push(task);
+    }
+}
+
+/// Prepares a worker for running on this thread's stack, `stack_bytes` of which lie below the caller.
+///
+/// # Safety
+/// `worker` has a world.
+pub unsafe fn prepare(worker: *mut Worker, stack_bytes: usize) {
+    let here = 0u8;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let world = (*worker).world;
+        let ctx = Worker::ctx(worker);
+        (*worker).stack_limit = (&raw const here as usize).saturating_sub(stack_bytes);
+        (*ctx).force = match (*world).config.force {
+            Force::None => 0,
+            Force::Suspend => 1,
+            Force::Restore => 2,
+        };
+        (*worker).always_poll = (*ctx).force != 0 || (*world).clock.is_virtual();
+        (*worker).countdown =
+            if (*worker).always_poll { ops::next_countdown(ctx) } else { u64::MAX };
+    }
+}

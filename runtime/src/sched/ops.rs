@@ -1,0 +1,160 @@
+//! First halves of the operations that are no channel's: yield, idle, sleep, pause, checkpoint, and the check that ends a time slice.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use orion_abi::{
+    Ctx,
+    outcome::{OUTCOME_BLOCK, OUTCOME_DONE, OUTCOME_UNWIND},
+};
+use orion_fast::task::Task;
+
+use crate::{
+    sched::{
+        ATTEND_TICK,
+        cancel::{self, orion_would_block_slow},
+    },
+    world::{worker_of, world_of},
+};
+
+/// Lone yields that go by before the scheduler looks at the clock again.
+const LONE_YIELDS: u64 = 64;
+/// Under `--seed`, a task is preempted after at most so many checks.
+const SEEDED_SLICE_MAX: u32 = 20_000;
+
+/// `@yield()`: with nobody else ready it goes on, but for a look at timers now and then.
+///
+/// # Safety
+/// Called by generated code of the running task.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_try_yield(ctx: *mut Ctx) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let worker = worker_of(ctx);
+        if (*worker).head.ready.is_empty() && (*ctx).force == 0 {
+            (*worker).lone_yields += 1;
+            if !(*worker).lone_yields.is_multiple_of(LONE_YIELDS)
+                && (*worker).attention.load(Ordering::Relaxed) == 0
+            {
+                return OUTCOME_DONE;
+            }
+        }
+        orion_would_block_slow(ctx)
+    }
+}
+
+/// `@idle()`.
+///
+/// # Safety
+/// As for [`orion_try_yield`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_try_idle(ctx: *mut Ctx) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe { orion_would_block_slow(ctx) }
+}
+
+/// `@pause()`: goes on without `--state`.
+///
+/// # Safety
+/// As for [`orion_try_yield`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_try_pause(ctx: *mut Ctx) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if (*ctx).force == 0 && (*world_of(ctx)).store.is_none() {
+            OUTCOME_DONE
+        } else {
+            OUTCOME_BLOCK
+        }
+    }
+}
+
+/// `@checkpoint()`: does nothing without `--state`.
+///
+/// # Safety
+/// As for [`orion_try_yield`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_try_checkpoint(ctx: *mut Ctx) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe { orion_try_pause(ctx) }
+}
+
+/// `@sleep(d)`.
+///
+/// # Safety
+/// As for [`orion_try_yield`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_try_sleep(ctx: *mut Ctx, ns: i64) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe { if ns <= 0 { orion_try_yield(ctx) } else { orion_would_block_slow(ctx) } }
+}
+
+/// The limit as other threads and signal handlers see it.
+///
+/// # Safety
+/// `ctx` outlives the reference.
+#[must_use]
+pub unsafe fn limit_of<'a>(ctx: *mut Ctx) -> &'a AtomicUsize {
+    // SAFETY: the caller's promise; the field is accessed as an atomic by the runtime.
+    unsafe { AtomicUsize::from_ptr(&raw mut (*ctx).limit) }
+}
+
+/// The check at function entries and back-edges, when the stack pointer is below the limit.
+///
+/// # Safety
+/// As for [`orion_try_yield`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_poll(ctx: *mut Ctx, stack_pointer: i64) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let worker = worker_of(ctx);
+        if (stack_pointer as usize) < (*worker).stack_limit {
+            (*worker).reifying = true;
+            return OUTCOME_BLOCK;
+        }
+        let task = (*ctx).task.cast::<Task>();
+        if (*ctx).force == 0 && cancel::must_unwind(task) {
+            cancel::record(task);
+            return OUTCOME_UNWIND;
+        }
+        if (*worker).attention.load(Ordering::Relaxed) & !ATTEND_TICK != 0 {
+            return OUTCOME_BLOCK;
+        }
+        if (*worker).always_poll {
+            (*worker).countdown -= 1;
+            if (*worker).countdown > 0 {
+                return OUTCOME_DONE;
+            }
+            (*worker).countdown = next_countdown(ctx);
+            return OUTCOME_BLOCK;
+        }
+        limit_of(ctx).store((*worker).stack_limit, Ordering::Relaxed);
+        let world = world_of(ctx);
+        (*world).output.release();
+        let due = (*world)
+            .timers
+            .first()
+            .is_some_and(|timer| timer.deadline_ns <= (*world).clock.peek_ns());
+        if due || !(*worker).head.ready.is_empty() || crate::sched::checkpoint_is_due(world) {
+            OUTCOME_BLOCK
+        } else {
+            OUTCOME_DONE
+        }
+    }
+}
+
+/// Checks until the next preemption: random under `--seed`; under `ORION_FORCE` at first each, then ever fewer.
+///
+/// # Safety
+/// `ctx` heads a worker with a world.
+pub unsafe fn next_countdown(ctx: *mut Ctx) -> u64 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let worker = worker_of(ctx);
+        if (*ctx).force != 0 {
+            (*worker).forced_polls += 1;
+            let step = (*worker).forced_polls / 32;
+            return 1 + step * step;
+        }
+        u64::from((*world_of(ctx)).rng.below(SEEDED_SLICE_MAX)) + 1
+    }
+}

@@ -1,0 +1,114 @@
+//! `select`: one ready arm, picked uniformly by the seeded generator.
+//!
+//! Algorithm: count the ready arms, draw, find the drawn one. When none is ready the frame registers on all channels (`park`); whoever comes
+//! first claims it and unlinks the rest, so a loser's message is never taken.
+
+use orion_abi::{
+    Ctx, Frame, PointDesc,
+    desc::{ARM_RECV, ARM_SEND},
+    frame::SelectArm,
+    outcome::{OUTCOME_BLOCK, OUTCOME_DONE},
+};
+use orion_fast::chan::{Chan, recv_now, send_now};
+
+use crate::{
+    frames::arms_of,
+    sched::{
+        cancel::orion_would_block_slow,
+        park::{node_of, target_of},
+    },
+    world::world_of,
+};
+
+/// Whether an operation on a channel would not wait.
+unsafe fn is_ready(chan: *const Chan, kind: u32) -> bool {
+    // SAFETY: the channel is alive.
+    unsafe {
+        if kind == ARM_SEND {
+            (*chan).closed != 0 || !(*chan).receivers.is_empty() || (*chan).len < (*chan).cap
+        } else {
+            (*chan).len > 0 || !(*chan).senders.is_empty() || (*chan).closed != 0
+        }
+    }
+}
+
+/// One channel arm.
+#[derive(Clone, Copy)]
+struct Arm {
+    chan: *mut Chan,
+    value: *mut u8,
+    kind: u32,
+}
+
+/// Picks among `count` arms and does the operation: `arm << 1 | closed` or `OUTCOME_BLOCK`.
+unsafe fn pick(ctx: *mut Ctx, count: usize, arm_at: impl Fn(usize) -> Option<Arm>) -> u32 {
+    // SAFETY: channels of arms are alive.
+    unsafe {
+        let ready = |index: usize| arm_at(index).filter(|arm| is_ready(arm.chan, arm.kind));
+        let candidates = (0..count).filter(|&index| ready(index).is_some()).count() as u32;
+        if candidates == 0 {
+            return OUTCOME_BLOCK;
+        }
+        let draw = if candidates == 1 { 0 } else { (*world_of(ctx)).rng.below(candidates) };
+        let chosen =
+            (0..count).filter_map(|index| ready(index).map(|arm| (index, arm))).nth(draw as usize);
+        let Some((index, arm)) = chosen else { return OUTCOME_BLOCK };
+        let outcome = if arm.kind == ARM_SEND {
+            send_now(ctx, arm.chan, arm.value)
+        } else {
+            recv_now(ctx, arm.chan, arm.value)
+        };
+        debug_assert!(outcome != OUTCOME_BLOCK, "a ready arm does not block");
+        ((index as u32) << 1) | u32::from(outcome != OUTCOME_DONE)
+    }
+}
+
+/// Picks among the arms of a frame that stands at a channel operation or `select`.
+///
+/// # Safety
+/// The frame's nodes are filled and unlinked.
+pub unsafe fn try_frame(ctx: *mut Ctx, frame: *mut Frame, point: &PointDesc) -> u32 {
+    // SAFETY: operands are in the frame's slots.
+    unsafe {
+        let arms = arms_of(point);
+        pick(ctx, arms.len(), |index| {
+            let arm = &arms[index];
+            let target = target_of(frame, arm);
+            (matches!(arm.kind, ARM_SEND | ARM_RECV) && !target.is_null()).then(|| Arm {
+                chan: target.cast(),
+                value: (*node_of(frame, point, index)).value,
+                kind: arm.kind,
+            })
+        })
+    }
+}
+
+/// `select`, first half.
+///
+/// # Safety
+/// Called by generated code: `arms` points to `count` arms with live channels.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_try_select(
+    ctx: *mut Ctx,
+    arms: *mut SelectArm,
+    count: i64,
+    has_default: i32,
+) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if (*ctx).force == 0 || has_default != 0 {
+            let outcome = pick(ctx, count as usize, |index| {
+                let arm = &*arms.add(index);
+                (!arm.chan.is_null()).then(|| Arm {
+                    chan: arm.chan.cast(),
+                    value: arm.value,
+                    kind: arm.kind,
+                })
+            });
+            if outcome != OUTCOME_BLOCK || has_default != 0 {
+                return outcome;
+            }
+        }
+        orion_would_block_slow(ctx)
+    }
+}
