@@ -61,7 +61,10 @@ fn crates_depend_only_on_what_they_may() {
             panic!("{name} is new: say here, and in ARCHITECTURE.md, what it may depend on");
         };
         for dependency in dependencies {
-            assert!(allowed.contains(&dependency.as_str()), "{name} may not depend on {dependency}");
+            assert!(
+                allowed.contains(&dependency.as_str()),
+                "{name} may not depend on {dependency}"
+            );
         }
     }
 }

@@ -58,7 +58,12 @@ fn run_passes_arguments_and_the_status() {
     let source = "fn main() i32 {\n    println(@args())\n    4\n}\n";
     fs::write(folder.path().join("a.or"), source).expect("written");
     let seen = orionc(folder.path(), &["run", "a.or", "--", "x", "--y"]);
-    assert_eq!((seen.status, seen.stdout.as_str()), (4, "[\"x\", \"--y\"]\n"), "{}", seen.describe());
+    assert_eq!(
+        (seen.status, seen.stdout.as_str()),
+        (4, "[\"x\", \"--y\"]\n"),
+        "{}",
+        seen.describe()
+    );
 }
 
 #[test]
@@ -83,7 +88,11 @@ fn outputs_that_cannot_be_written() {
     let folder = folder();
     let path = folder.path();
     fs::write(path.join("hello.or"), HELLO).expect("written");
-    refused(&orionc(path, &["build", "hello.or", "-o", "no/such/out"]), 74, &["E1004", "no/such/out"]);
+    refused(
+        &orionc(path, &["build", "hello.or", "-o", "no/such/out"]),
+        74,
+        &["E1004", "no/such/out"],
+    );
     fs::create_dir(path.join("taken")).expect("a folder");
     refused(&orionc(path, &["build", "hello.or", "-o", "taken"]), 74, &["E1004", "folder"]);
     let seen = orionc(path, &["build", "hello.or", "-o", "/dev/null"]);
@@ -151,7 +160,8 @@ fn every_stage_can_be_read() {
 #[test]
 fn diagnostics_for_tools() {
     let folder = folder();
-    fs::write(folder.path().join("a.or"), "fn main() {\n    println(nothing)\n}\n").expect("written");
+    fs::write(folder.path().join("a.or"), "fn main() {\n    println(nothing)\n}\n")
+        .expect("written");
     let seen = orionc(folder.path(), &["check", "a.or", "--message-format=json"]);
     assert_eq!(seen.status, 1, "{}", seen.describe());
     let lines: Vec<serde_json::Value> = seen

@@ -74,8 +74,11 @@ fn signal(child: &Child, name: &str) {
 /// Waits for a started program, and gives its status and what it printed.
 fn finish(mut child: Child) -> Output {
     let status = process::wait(&mut child, process::LIMIT).expect("it ends");
-    let mut output =
-        Output { status: process::status_code(status), stdout: String::new(), stderr: String::new() };
+    let mut output = Output {
+        status: process::status_code(status),
+        stdout: String::new(),
+        stderr: String::new(),
+    };
     let mut stdout = child.stdout.take().expect("standard output is piped");
     let mut stderr = child.stderr.take().expect("standard error is piped");
     stdout.read_to_string(&mut output.stdout).expect("UTF-8");
@@ -248,7 +251,11 @@ fn sleeps_are_moments_of_the_wall_clock() {
     let start = std::time::Instant::now();
     let seen = case.run(&[]);
     assert_eq!(seen.status, 0, "{}", seen.describe());
-    assert!(seen.stdout.contains("woken\n") && seen.stdout.ends_with("true\n"), "{}", seen.describe());
+    assert!(
+        seen.stdout.contains("woken\n") && seen.stdout.ends_with("true\n"),
+        "{}",
+        seen.describe()
+    );
     assert!(start.elapsed() < Duration::from_millis(350), "it slept once more");
 }
 
