@@ -100,6 +100,7 @@ error_codes! {
     E0802 "expression too long";
     E0803 "name too long";
     E0804 "file too large";
+    E0805 "instantiation without end";
     // E0900: what the next versions bring
     E0900 "not supported yet";
     // E1xxx: tools and files

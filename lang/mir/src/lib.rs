@@ -6,6 +6,7 @@
 pub mod access;
 pub mod bitset;
 pub mod body;
+pub mod build;
 pub mod cfg;
 pub mod intrinsic;
 pub mod passes;
