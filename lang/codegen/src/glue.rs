@@ -1,0 +1,477 @@
+//! Small internal functions per type: counting, dropping, unsharing, appending, tags, and operations whose operands the runtime takes by address.
+//!
+//! Input: types. Output: functions, made on first use, that the optimiser inlines where it pays.
+//!
+//! Invariants: an address of a local is taken in these functions only, never in a body: in a coroutine it would have to live in the frame. An object
+//! whose count is negative is immortal; it is neither counted nor freed.
+//!
+//! Counts: retain adds one unless the count is negative; release takes one off when more than one is left, and calls the runtime for the last.
+
+use std::mem::offset_of;
+
+use inkwell::IntPredicate;
+use inkwell::module::Linkage;
+use inkwell::types::{BasicTypeEnum, FunctionType};
+use inkwell::values::{FunctionValue, IntValue, PointerValue};
+use orion_abi::desc::{ARM_RECV, ARM_SEND};
+use orion_abi::frame::SelectArm;
+use orion_abi::object::{BoxedObject, ListObject};
+use orion_mir::{AdtId, Ty, TyKind};
+
+use crate::cx::Cx;
+use crate::ir::{Class, Ir, Value, fn_type, poison};
+use crate::layout::Field;
+
+/// What a pointer may be besides an object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Odd {
+    /// Always an object.
+    Never,
+    /// Null.
+    Null,
+    /// An odd word.
+    Word,
+}
+
+impl<'c, 'p> Cx<'c, 'p> {
+    /// The helper `name`, built on first use.
+    pub fn helper(
+        &mut self,
+        name: String,
+        ty: FunctionType<'c>,
+        build: impl FnOnce(&mut Self, &Ir<'c>, FunctionValue<'c>),
+    ) -> FunctionValue<'c> {
+        if let Some(&known) = self.glue.get(&name) {
+            return known;
+        }
+        let function = self.module.add_function(&name, ty, Some(Linkage::Internal));
+        self.attributes(function);
+        self.enum_attribute(function, "inlinehint");
+        self.glue.insert(name, function);
+        let ir = self.ir();
+        ir.at(self.t.context.append_basic_block(function, "entry"));
+        build(self, &ir, function);
+        function
+    }
+
+    /// Type of helpers that look at a value: `(ctx, value)`.
+    fn visitor_type(&mut self, ty: Ty) -> FunctionType<'c> {
+        let value = self.layouts.llvm(ty).expect("what is counted has bytes");
+        fn_type(&self.t, None, &[self.t.ptr.into(), value])
+    }
+
+    /// Counts the value once more.
+    pub fn emit_retain(&mut self, ir: &Ir<'c>, ctx: PointerValue<'c>, ty: Ty, value: Value<'c>) {
+        if !self.program.types.needs_drop(ty) {
+            return;
+        }
+        let function = self.retain_fn(ty);
+        ir.call(function, &[ctx.into(), value], "");
+    }
+
+    /// Drops the value.
+    pub fn emit_drop(&mut self, ir: &Ir<'c>, ctx: PointerValue<'c>, ty: Ty, value: Value<'c>) {
+        if !self.program.types.needs_drop(ty) {
+            return;
+        }
+        let function = self.drop_fn(ty);
+        ir.call(function, &[ctx.into(), value], "");
+    }
+
+    /// How a counted pointer type's odd values look; none for types that are not counted inline.
+    fn counted(&self, ty: Ty) -> Option<Odd> {
+        match self.program.types.kind(ty) {
+            TyKind::Str | TyKind::List(_) => Some(Odd::Never),
+            TyKind::Fn { .. } => Some(Odd::Null),
+            TyKind::Adt(id) if self.program.types.adt(*id).boxed => Some(Odd::Word),
+            _ => None,
+        }
+    }
+
+    fn retain_fn(&mut self, ty: Ty) -> FunctionValue<'c> {
+        let fn_ty = self.visitor_type(ty);
+        let name = match self.counted(ty) {
+            Some(Odd::Never) => "retain.object".to_owned(),
+            Some(Odd::Null) => "retain.closure".to_owned(),
+            Some(Odd::Word) => "retain.boxed".to_owned(),
+            None => format!("retain.{}", self.program.types.display(ty)),
+        };
+        self.helper(name, fn_ty, |cx, ir, function| {
+            let value = function.get_nth_param(1).expect("(ctx, value)");
+            match cx.counted(ty) {
+                Some(odd) => emit_increment(ir, value.into_pointer_value(), odd),
+                None => cx.emit_visit(ir, function, ty, value, "orion_retain"),
+            }
+        })
+    }
+
+    fn drop_fn(&mut self, ty: Ty) -> FunctionValue<'c> {
+        let fn_ty = self.visitor_type(ty);
+        let name = format!("drop.{}", self.program.types.display(ty));
+        self.helper(name, fn_ty, |cx, ir, function| {
+            let value = function.get_nth_param(1).expect("(ctx, value)");
+            match cx.counted(ty) {
+                Some(odd) => cx.emit_decrement(ir, function, ty, value.into_pointer_value(), odd),
+                None => cx.emit_visit(ir, function, ty, value, "orion_drop"),
+            }
+        })
+    }
+
+    /// Retain or drop of everything in a compound, or by the runtime for its own kinds.
+    fn emit_visit(
+        &mut self,
+        ir: &Ir<'c>,
+        function: FunctionValue<'c>,
+        ty: Ty,
+        value: Value<'c>,
+        by: &'static str,
+    ) {
+        let ctx = function.get_nth_param(0).expect("(ctx, value)");
+        let program = self.program;
+        let is_sum = match program.types.kind(ty) {
+            TyKind::Tuple(_) => false,
+            TyKind::Adt(id) => !program.types.adt(*id).is_struct,
+            _ => {
+                let slot = ir.alloca(value.get_type(), "value");
+                ir.store(value, slot, Class::Any);
+                let desc = self.type_desc(ty);
+                self.call(ir, by, &[ctx, slot.into(), desc.into()]);
+                ir.ret(None);
+                return;
+            }
+        };
+        let layout = self.layouts.of(ty);
+        let visit = |cx: &mut Self, fields: &[Field]| {
+            for field in fields.iter().filter(|f| program.types.needs_drop(f.ty)) {
+                let Some(index) = field.index else { continue };
+                let part = ir.extract(value, index, "");
+                let ctx = ctx.into_pointer_value();
+                if by == "orion_retain" {
+                    cx.emit_retain(ir, ctx, field.ty, part);
+                } else {
+                    cx.emit_drop(ir, ctx, field.ty, part);
+                }
+            }
+        };
+        if !is_sum {
+            for fields in &layout.variants {
+                visit(self, fields);
+            }
+            ir.ret(None);
+            return;
+        }
+        let tag = ir.extract(value, 0, "tag").into_int_value();
+        let done = ir.block("done");
+        let switch = ir.b.get_insert_block().expect("set");
+        let mut cases = Vec::new();
+        for (v, fields) in layout.variants.iter().enumerate() {
+            if fields.iter().any(|f| program.types.needs_drop(f.ty)) {
+                let block = ir.block("variant");
+                cases.push((ir.int32(v as u32), block));
+                ir.at(block);
+                visit(self, fields);
+                ir.br(done);
+            }
+        }
+        ir.at(switch);
+        ir.switch(tag, done, &cases);
+        ir.at(done);
+        ir.ret(None);
+    }
+
+    fn emit_decrement(
+        &mut self,
+        ir: &Ir<'c>,
+        function: FunctionValue<'c>,
+        ty: Ty,
+        object: PointerValue<'c>,
+        odd: Odd,
+    ) {
+        let ctx = function.get_nth_param(0).expect("(ctx, value)");
+        let (shared, last_or_not, last) =
+            (ir.block("shared"), ir.block("last_or_immortal"), ir.block("last"));
+        let done = ir.block("done");
+        skip_odd(ir, object, odd, done);
+        let count = ir.load_int(object, Class::Head, "count");
+        let more = ir.icmp(IntPredicate::SGT, count, ir.int(1), "more");
+        ir.cond(more, shared, last_or_not);
+        ir.at(shared);
+        let less = ir.b.build_int_nsw_sub(count, ir.int(1), "").expect("integers");
+        ir.store(less, object, Class::Head);
+        ir.br(done);
+        ir.at(last_or_not);
+        let one = ir.icmp(IntPredicate::EQ, count, ir.int(1), "one");
+        ir.cond(one, last, done);
+        ir.at(last);
+        let slow = self.drop_slow();
+        let desc = self.type_desc(ty);
+        ir.call(slow, &[ctx, object.into(), desc.into()], "");
+        ir.br(done);
+        ir.at(done);
+        ir.ret(None);
+    }
+
+    /// `(ctx, object, type)`: the last owner is gone. Never inlined: it hands out the address of a local.
+    fn drop_slow(&mut self) -> FunctionValue<'c> {
+        let ptr = self.t.ptr.into();
+        let ty = fn_type(&self.t, None, &[ptr, ptr, ptr]);
+        self.helper("drop.last".to_owned(), ty, |cx, ir, function| {
+            cx.enum_attribute(function, "noinline");
+            let [ctx, object, desc] = params(function);
+            let slot = ir.alloca(cx.t.ptr, "value");
+            ir.store(object, slot, Class::Any);
+            cx.call(ir, "orion_drop", &[ctx, slot.into(), desc]);
+            ir.ret(None);
+        })
+    }
+
+    /// `(ctx, list or boxed) -> the same, unshared`.
+    pub fn unique_fn(&mut self, ty: Ty) -> FunctionValue<'c> {
+        let ptr = self.t.ptr.into();
+        let fn_ty = fn_type(&self.t, Some(ptr), &[ptr, ptr]);
+        let name = format!("unique.{}", self.program.types.display(ty));
+        self.helper(name, fn_ty, |cx, ir, function| {
+            let [ctx, value] = params(function);
+            let object = value.into_pointer_value();
+            let (unshared, shared) = (ir.block("unshared"), ir.block("shared"));
+            if cx.layouts.is_boxed(ty) {
+                skip_odd(ir, object, Odd::Word, unshared);
+            }
+            let count = ir.load_int(object, Class::Head, "count");
+            let one = ir.icmp(IntPredicate::EQ, count, ir.int(1), "one");
+            ir.likely(one, unshared, shared);
+            ir.at(shared);
+            let copy = match cx.program.types.kind(ty) {
+                TyKind::List(elem) => {
+                    let elem = cx.type_desc(*elem);
+                    let none = ir.int(0).into();
+                    cx.call(ir, "orion_list_reserve", &[ctx, value, none, elem.into()])
+                }
+                _ => {
+                    let desc = cx.type_desc(ty);
+                    cx.call(ir, "orion_boxed_unique", &[ctx, value, desc.into()])
+                }
+            };
+            ir.ret(copy);
+            ir.at(unshared);
+            ir.ret(Some(value));
+        })
+    }
+
+    /// `(ctx, list, element) -> list`; the list alone where elements have no bytes.
+    pub fn push_fn(&mut self, list: Ty, elem: Ty) -> FunctionValue<'c> {
+        let ptr = self.t.ptr.into();
+        let mut inputs = vec![ptr, ptr];
+        let llvm = self.layouts.llvm(elem);
+        inputs.extend(llvm);
+        let fn_ty = fn_type(&self.t, Some(ptr), &inputs);
+        let name = format!("push.{}", self.program.types.display(list));
+        self.helper(name, fn_ty, |cx, ir, function| {
+            let [ctx, list] = params(function);
+            let object = list.into_pointer_value();
+            let (owned, full, append) = (ir.block("owned"), ir.block("full"), ir.block("append"));
+            let count = ir.load_int(object, Class::Head, "count");
+            let one = ir.icmp(IntPredicate::EQ, count, ir.int(1), "one");
+            ir.likely(one, owned, full);
+            ir.at(owned);
+            let len = ir.load_int(len_of(ir, object), Class::Head, "len");
+            let cap_ptr = ir.offset(object, offset_of!(ListObject, cap) as u64, "");
+            let cap = ir.load_int(cap_ptr, Class::Head, "cap");
+            let room = ir.icmp(IntPredicate::SLT, len, cap, "room");
+            ir.likely(room, append, full);
+            ir.at(full);
+            let desc = cx.type_desc(elem);
+            let more = ir.int(1).into();
+            let grown = cx
+                .call(ir, "orion_list_reserve", &[ctx, list, more, desc.into()])
+                .expect("it gives the list");
+            ir.br(append);
+            ir.at(append);
+            let phi = ir.b.build_phi(cx.t.ptr, "list").expect("pointers");
+            phi.add_incoming(&[(&list, owned), (&grown, full)]);
+            let object = phi.as_basic_value().into_pointer_value();
+            let len_ptr = len_of(ir, object);
+            let len = ir.load_int(len_ptr, Class::Head, "len");
+            if let Some(llvm) = llvm {
+                let value = function.get_nth_param(2).expect("(ctx, list, element)");
+                let at = ir.element(llvm, elements_of(ir, object), len, "at");
+                ir.store(value, at, Class::Payload);
+            }
+            let longer = ir.b.build_int_nsw_add(len, ir.int(1), "").expect("integers");
+            ir.store(longer, len_ptr, Class::Head);
+            ir.ret(Some(object.into()));
+        })
+    }
+
+    /// `(boxed) -> tag`.
+    pub fn tag_fn(&mut self, id: AdtId) -> FunctionValue<'c> {
+        let def = self.program.types.adt(id);
+        // Where no variant is an odd word, the object always has a tag.
+        let all_objects = def.variants.iter().all(|v| !v.fields.is_empty());
+        let name = if all_objects { "tag.object" } else { "tag.boxed" };
+        let fn_ty = fn_type(&self.t, Some(self.t.i32.into()), &[self.t.ptr.into()]);
+        self.helper(name.to_owned(), fn_ty, |cx, ir, function| {
+            let [value] = params(function);
+            let object = value.into_pointer_value();
+            let word = ir.block("word");
+            if !all_objects {
+                skip_odd(ir, object, Odd::Word, word);
+            }
+            let at = ir.offset(object, offset_of!(BoxedObject, tag) as u64, "");
+            let tag = ir.load_int(at, Class::Head, "tag");
+            ir.ret(Some(ir.resize(tag, cx.t.i32, false).into()));
+            ir.at(word);
+            let bits = ir.address(object);
+            let tag = ir.b.build_right_shift(bits, ir.int(1), false, "").expect("integers");
+            ir.ret(Some(ir.resize(tag, cx.t.i32, false).into()));
+        })
+    }
+
+    /// `(args…) -> {value, status}` around a function of the runtime that writes a value of `llvm` through its last parameter.
+    /// With `by_address`, the parameter of that number and type is handed over by address, too.
+    pub fn out_fn(
+        &mut self,
+        symbol: &'static str,
+        name: &str,
+        llvm: BasicTypeEnum<'c>,
+        inputs: &[BasicTypeEnum<'c>],
+    ) -> FunctionValue<'c> {
+        let ret = self.t.context.struct_type(&[llvm, self.t.i32.into()], false);
+        let fn_ty = fn_type(&self.t, Some(ret.into()), inputs);
+        self.helper(format!("{symbol}.{name}"), fn_ty, |cx, ir, function| {
+            let out = ir.alloca(llvm, "out");
+            let mut args: Vec<Value<'c>> = function.get_params();
+            args.push(out.into());
+            let status = cx.call(ir, symbol, &args).expect("it gives a status");
+            let value = ir.load(llvm, out, Class::Any, "value");
+            let both = ir.aggregate(poison(ret), &[(0, value), (1, status)]);
+            ir.ret(Some(both.into()));
+        })
+    }
+
+    /// `(ctx, a, value, b…) -> result` around a function of the runtime that takes the value at position `at` by address.
+    pub fn by_address_fn(
+        &mut self,
+        symbol: &'static str,
+        name: &str,
+        at: usize,
+        inputs: &[BasicTypeEnum<'c>],
+        ret: BasicTypeEnum<'c>,
+    ) -> FunctionValue<'c> {
+        let fn_ty = fn_type(&self.t, Some(ret), inputs);
+        self.helper(format!("{symbol}.{name}"), fn_ty, |cx, ir, function| {
+            let mut args: Vec<Value<'c>> = function.get_params();
+            let slot = ir.alloca(args[at].get_type(), "value");
+            ir.store(args[at], slot, Class::Any);
+            args[at] = slot.into();
+            let result = cx.call(ir, symbol, &args);
+            ir.ret(result);
+        })
+    }
+}
+
+impl<'c> Cx<'c, '_> {
+    /// `(ctx, channel and sent value of each arm…) -> {outcome, received values…}`: the attempt of a `select` of this shape. An arm is its kind and the
+    /// type of its value.
+    pub fn select_fn(
+        &mut self,
+        name: String,
+        inputs: &[BasicTypeEnum<'c>],
+        outputs: &[BasicTypeEnum<'c>],
+        arms: &[(u32, Option<BasicTypeEnum<'c>>)],
+        has_default: bool,
+    ) -> FunctionValue<'c> {
+        let ret = match outputs {
+            [only] => *only,
+            _ => self.t.context.struct_type(outputs, false).into(),
+        };
+        let fn_ty = fn_type(&self.t, Some(ret), inputs);
+        self.helper(name, fn_ty, |cx, ir, function| {
+            let mut args = function.get_params().into_iter();
+            let ctx = args.next().expect("ctx");
+            let words = (arms.len() * size_of::<SelectArm>() / 8) as u32;
+            let array = ir.alloca(cx.t.i64.array_type(words), "arms");
+            let slots: Vec<_> =
+                arms.iter().map(|arm| arm.1.map(|llvm| ir.alloca(llvm, "value"))).collect();
+            for (index, (&(kind, llvm), slot)) in arms.iter().zip(&slots).enumerate() {
+                let chan = args.next().expect("a channel per arm");
+                if let (ARM_SEND, Some(slot), true) = (kind, slot, llvm.is_some()) {
+                    ir.store(args.next().expect("a sent value"), *slot, Class::Any);
+                }
+                let at = |offset: usize| {
+                    ir.offset(array, (index * size_of::<SelectArm>() + offset) as u64, "")
+                };
+                let value = slot.unwrap_or(cx.t.ptr.const_null());
+                ir.store(chan, at(offset_of!(SelectArm, chan)), Class::Any);
+                ir.store(value, at(offset_of!(SelectArm, value)), Class::Any);
+                ir.store(ir.int32(kind), at(offset_of!(SelectArm, kind)), Class::Any);
+                ir.store(ir.int32(0), at(offset_of!(SelectArm, pad)), Class::Any);
+            }
+            let count = ir.int(arms.len() as u64).into();
+            let default = ir.int32(has_default.into()).into();
+            let args = [ctx, array.into(), count, default];
+            let outcome = cx.call(ir, "orion_try_select", &args).expect("an outcome");
+            let BasicTypeEnum::StructType(all) = ret else {
+                ir.ret(Some(outcome));
+                return;
+            };
+            let mut fields = vec![(0, outcome)];
+            for (&(kind, llvm), slot) in arms.iter().zip(&slots) {
+                if let (ARM_RECV, Some(llvm), Some(slot)) = (kind, llvm, slot) {
+                    fields.push((fields.len() as u32, ir.load(llvm, *slot, Class::Any, "value")));
+                }
+            }
+            ir.ret(Some(ir.aggregate(poison(all), &fields).into()));
+        })
+    }
+}
+
+/// The parameters of a helper.
+pub fn params<'c, const N: usize>(function: FunctionValue<'c>) -> [Value<'c>; N] {
+    std::array::from_fn(|i| function.get_nth_param(i as u32).expect("as declared"))
+}
+
+/// Address of a list's or string's length.
+pub fn len_of<'c>(ir: &Ir<'c>, object: PointerValue<'c>) -> PointerValue<'c> {
+    ir.offset(object, offset_of!(ListObject, len) as u64, "")
+}
+
+/// Address of a list's first element, or a string's first byte.
+pub fn elements_of<'c>(ir: &Ir<'c>, object: PointerValue<'c>) -> PointerValue<'c> {
+    ir.offset(object, size_of::<ListObject>() as u64, "")
+}
+
+/// Goes to `skip` when the pointer is none, and on in a new block when it is an object.
+fn skip_odd<'c>(
+    ir: &Ir<'c>,
+    object: PointerValue<'c>,
+    odd: Odd,
+    skip: inkwell::basic_block::BasicBlock<'c>,
+) {
+    let none: IntValue<'c> = match odd {
+        Odd::Never => return,
+        Odd::Null => ir.b.build_is_null(object, "null").expect("a pointer"),
+        Odd::Word => {
+            let bits = ir.address(object);
+            let bit = ir.b.build_and(bits, ir.int(1), "").expect("integers");
+            ir.icmp(IntPredicate::NE, bit, ir.int(0), "word")
+        }
+    };
+    let go_on = ir.block("object");
+    ir.cond(none, skip, go_on);
+    ir.at(go_on);
+}
+
+fn emit_increment<'c>(ir: &Ir<'c>, object: PointerValue<'c>, odd: Odd) {
+    let (mortal, done) = (ir.block("mortal"), ir.block("done"));
+    skip_odd(ir, object, odd, done);
+    let count = ir.load_int(object, Class::Head, "count");
+    let immortal = ir.icmp(IntPredicate::SLT, count, ir.int(0), "immortal");
+    ir.cond(immortal, done, mortal);
+    ir.at(mortal);
+    let more = ir.b.build_int_nsw_add(count, ir.int(1), "").expect("integers");
+    ir.store(more, object, Class::Head);
+    ir.br(done);
+    ir.at(done);
+    ir.ret(None);
+}
