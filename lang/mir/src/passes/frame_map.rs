@@ -3,7 +3,7 @@
 //! Input: a body in its final form (nothing may change it afterwards). Output: `Body::points`. Postcondition: point 0 is the start, with the
 //! parameters live; then, in the order of the blocks, every suspend point that may block (all but a `select` with `default`) and every call whose
 //! callee may suspend. `live` is what is live behind the point, or borrowed by it, but for what the point consumes and defines. Locals of type `()` are left out. The closure
-//! of a closure body is live at every point.
+//! of a closure body is live at every point. A function that cannot suspend has no frames and no points.
 //!
 //! Arms are numbered as codegen and the runtime do: those of a `select` in order, everything else has arm 0.
 
@@ -81,6 +81,9 @@ pub fn arms(op: &SuspendOp) -> (ArmLocals, ArmLocals) {
 /// The points of a body, from scratch.
 #[must_use]
 pub fn points(types: &TypeTable, body: &Body, suspends: &[bool]) -> Vec<PointData> {
+    if !body.may_suspend {
+        return Vec::new();
+    }
     let liveness = Liveness::new(body);
     let has_slot = |local: &Local| *types.kind(body.ty(*local)) != TyKind::Unit;
     let closure = match body.kind {

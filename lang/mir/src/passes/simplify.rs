@@ -5,7 +5,7 @@
 //! entry has no predecessors; `Switch` and `Assert` of constants are gone.
 //!
 //! Algorithm: decide constant branches; thread jumps through empty blocks (path compression); append a block to its only predecessor where that
-//! ends in `Goto`; renumber what can be reached, keeping the order.
+//! ends in `Goto`; renumber what can be reached in reverse postorder.
 
 use crate::body::{
     Block, BlockData, Body, Const, ENTRY, Operand, Program, StatementKind, Terminator,
@@ -147,23 +147,15 @@ fn merge(body: &mut Body) {
     }
 }
 
-/// Removes what cannot be reached.
+/// Removes what cannot be reached and puts the rest in reverse postorder, which reads from top to bottom.
 fn compact(body: &mut Body) {
-    let mut reached = vec![false; body.blocks.len()];
-    for block in cfg::reverse_postorder(body) {
-        reached[block.index()] = true;
+    let order = cfg::reverse_postorder(body);
+    let mut new = vec![ENTRY; body.blocks.len()];
+    for (index, block) in order.iter().enumerate() {
+        new[block.index()] = Block(index as u32);
     }
-    let mut new = Vec::with_capacity(body.blocks.len());
-    let mut count = 0;
-    for reached in &reached {
-        new.push(Block(count));
-        count += u32::from(*reached);
-    }
-    let mut index = 0;
-    body.blocks.retain(|_| {
-        index += 1;
-        reached[index - 1]
-    });
+    let mut old: Vec<Option<BlockData>> = body.blocks.drain(..).map(Some).collect();
+    body.blocks.extend(order.iter().filter_map(|block| old[block.index()].take()));
     for block in &mut body.blocks {
         for target in cfg::targets_mut(&mut block.terminator.kind) {
             *target = new[target.index()];
