@@ -49,6 +49,14 @@ pub fn run(program: &mut Program) {
     }
     for body in &mut program.bodies {
         cut_unwind_edges(body, &facts);
+        if !body.may_unwind {
+            // A clean-up that nothing reaches any more would still say that the body unwinds.
+            for block in &mut body.blocks {
+                if matches!(block.terminator.kind, TerminatorKind::UnwindResume) {
+                    block.terminator.kind = TerminatorKind::Unreachable;
+                }
+            }
+        }
     }
 }
 
