@@ -24,6 +24,7 @@ pub struct Context<'a> {
 
 /// A statement, or an expression that may turn out to be its block's value.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "lives for one reduction only")]
 pub enum BlockItem {
     /// A statement that is no expression.
     Stmt(Stmt),
@@ -72,6 +73,14 @@ impl<'a> Context<'a> {
         let Some(docs) = self.docs.get(&token.start) else { return Docs::default() };
         self.used_docs.push(token.start);
         docs.clone()
+    }
+
+    /// The doc comment before a variant, or before the `|` in front of it.
+    pub fn variant_docs(&mut self, left: usize) -> Docs {
+        let bar = left.checked_sub(1).filter(|&i| self.tokens[i].tok == Tok::Pipe);
+        let mut docs = bar.map_or_else(Docs::default, |bar| self.docs(bar));
+        docs.lines.extend(self.docs(left).lines);
+        docs
     }
 
     /// The names of modules are lower case.

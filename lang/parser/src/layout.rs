@@ -26,6 +26,9 @@ pub const NESTING_MAX: usize = 256;
 /// included: a bound on the depth of the tree.
 pub const DEPTH_MAX: usize = 2000;
 
+/// Errors about brackets after which no more are reported.
+const ERRORS_MAX: usize = 100;
+
 /// What the pass made of the tokens.
 #[derive(Debug, Default)]
 pub struct Layout {
@@ -134,7 +137,7 @@ impl Pass<'_> {
             i += consumed;
         }
         if self.open.len() > 1 {
-            let end = self.file.text.len() as u32;
+            let end = self.previous().map_or(0, |t| t.end);
             self.close_down_to(1, Token::new(Tok::Error, end, end), "the file ends here");
         }
     }
@@ -145,6 +148,10 @@ impl Pass<'_> {
 
     fn level(&mut self) -> &mut Level {
         self.open.last_mut().expect("the top level is never closed")
+    }
+
+    fn level_bracket(&self) -> Bracket {
+        self.open.last().map_or(Bracket::Top, |level| level.bracket)
     }
 
     fn previous(&self) -> Option<Token> {
@@ -291,29 +298,32 @@ impl Pass<'_> {
     }
 
     fn count_operator(&mut self, tok: Tok) {
-        let nests = match tok {
-            Tok::Pipe => !self.level().in_type,
+        if tok == Tok::Pipe && self.level().in_type {
+            let count = std::mem::take(&mut self.level().operator_count);
+            self.depth -= count;
+        }
+        let flat = matches!(
+            tok,
             Tok::Lower(_)
-            | Tok::Upper(_)
-            | Tok::At(_)
-            | Tok::Int { .. }
-            | Tok::Float { .. }
-            | Tok::Char(_)
-            | Tok::Str(_)
-            | Tok::Duration(_)
-            | Tok::StrMid(_)
-            | Tok::StrTail(_)
-            | Tok::True
-            | Tok::False
-            | Tok::ParenClose
-            | Tok::BracketClose
-            | Tok::BraceClose
-            | Tok::Comma
-            | Tok::Semi
-            | Tok::Newline => false,
-            _ => true,
-        };
-        if nests {
+                | Tok::Upper(_)
+                | Tok::At(_)
+                | Tok::Int { .. }
+                | Tok::Float { .. }
+                | Tok::Char(_)
+                | Tok::Str(_)
+                | Tok::Duration(_)
+                | Tok::StrMid(_)
+                | Tok::StrTail(_)
+                | Tok::True
+                | Tok::False
+                | Tok::ParenClose
+                | Tok::BracketClose
+                | Tok::BraceClose
+                | Tok::Comma
+                | Tok::Semi
+                | Tok::Newline
+        );
+        if !flat {
             self.level().operator_count += 1;
             self.depth += 1;
         }
@@ -335,16 +345,12 @@ impl Pass<'_> {
 
     /// Whether a string here stands after `spawn` or `spawn in s`.
     fn names_a_task(&self) -> bool {
-        match self.out.tokens[..] {
-            [.., Token { tok: Tok::Spawn, .. }] => true,
-            [
-                ..,
-                Token { tok: Tok::Spawn, .. },
-                Token { tok: Tok::In, .. },
-                Token { tok: Tok::Lower(_), .. },
-            ] => true,
-            _ => false,
-        }
+        use Tok::{In, Lower, Spawn};
+        let count = self.out.tokens.len();
+        let before =
+            |distance: usize| count.checked_sub(distance).map(|index| self.out.tokens[index].tok);
+        before(1) == Some(Spawn)
+            || matches!((before(3), before(2), before(1)), (Some(Spawn), Some(In), Some(Lower(_))))
     }
 
     fn at_select_arm(&mut self, next: Option<Tok>) -> bool {
@@ -370,6 +376,24 @@ impl Pass<'_> {
         let found = self.open[floor..].iter().rposition(|level| level.bracket == bracket);
         let Some(found) = found.map(|i| i + floor) else {
             let text = &self.file.text[token.start as usize..token.end as usize];
+            let opening = self.out.tokens.get(self.open.last().map_or(0, |level| level.opening));
+            let (top, opening) = (self.level_bracket(), opening.copied());
+            if bracket != Bracket::Brace
+                && let (Bracket::Paren | Bracket::Square, Some(opening)) = (top, opening)
+            {
+                let (open, tok) = match top {
+                    Bracket::Paren => ("(", Tok::ParenClose),
+                    _ => ("[", Tok::BracketClose),
+                };
+                let message = format!("`{text}` does not close `{open}`");
+                let d = Diagnostic::new(ErrorCode::E0012, self.span(token), message)
+                    .label("a bracket of another kind")
+                    .secondary(self.span(opening), "this one is open");
+                self.report_unless_damaged(token.start, d);
+                self.push(Token { tok, synthetic: true, ..token });
+                self.pop_level();
+                return;
+            }
             let message = format!("`{text}` closes nothing");
             let d = Diagnostic::new(ErrorCode::E0012, self.span(token), message)
                 .label("no bracket that it could close is open here")
@@ -461,6 +485,9 @@ impl Pass<'_> {
     }
 
     fn report_unless_damaged(&mut self, offset: u32, diagnostic: Diagnostic) {
+        if self.out.diagnostics.len() >= ERRORS_MAX {
+            return;
+        }
         if !self.damaged.iter().any(|&(start, end)| {
             (start..=end).contains(&offset)
                 || self.file.line_column(start).line == self.file.line_column(offset).line

@@ -63,7 +63,7 @@ enum Raw {
     #[token("\"")]
     Quote,
     #[token("r\"")]
-    RawQuote,
+    RQuote,
     #[token("'")]
     Tick,
     #[token("(", |_| Tok::ParenOpen)]
@@ -268,7 +268,7 @@ impl Lexer<'_> {
                 }
                 self.string_part(start, end, true);
             }
-            Raw::RawQuote => self.raw_string(start, end),
+            Raw::RQuote => self.raw_string(start, end),
             Raw::Tick => self.character(start),
             Raw::Fixed(Tok::BraceClose)
                 if self.interpolations.last().is_some_and(|open| open.depth == 0) =>
@@ -630,3 +630,6 @@ impl Lexer<'_> {
         self.at = end;
     }
 }
+
+#[cfg(test)]
+mod tests;

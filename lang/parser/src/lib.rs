@@ -42,9 +42,9 @@ use orion_syntax::SourceFile;
 use orion_syntax::ast::Module;
 use std::collections::BTreeMap;
 
-/// Files larger than this are refused: 16 MiB is a hundred times the largest hand-written file,
-/// and offsets stay far from the end of `u32`.
-pub const FILE_BYTES_MAX: usize = 16 << 20;
+/// Files larger than this are refused: 4 MiB is ten times the largest hand-written file,
+/// and the tokens of such a file still fit into some hundred megabytes.
+pub const FILE_BYTES_MAX: usize = 4 << 20;
 
 /// Parses a file.
 #[must_use]
@@ -55,7 +55,12 @@ pub fn parse_file(file: &SourceFile) -> (Module, Vec<Diagnostic>) {
     let mut lexed = lexer::lex(file);
     let arranged = layout::arrange(file, &lexed);
     let docs: BTreeMap<_, _> = std::mem::take(&mut lexed.docs).into_iter().collect();
-    let parsed = recovery::parse_items(file, &arranged.tokens, &docs);
+    let damage = lexed
+        .diagnostics
+        .iter()
+        .filter(|d| matches!(d.code, ErrorCode::E0001 | ErrorCode::E0002 | ErrorCode::E0008));
+    let damaged_lines = damage.map(|d| file.line_column(d.primary.span.start).line).collect();
+    let parsed = recovery::parse_items(file, &arranged.tokens, &docs, &damaged_lines);
     let mut diagnostics = lexed.diagnostics;
     diagnostics.extend(arranged.diagnostics);
     diagnostics.extend(parsed.diagnostics);

@@ -34,14 +34,15 @@ impl Failure<'_> {
 
     /// First token of the statement or element.
     fn statement_start(&self) -> Option<Tok> {
+        let after = |i: usize| self.tokens.get(i + 1).map(|token| token.tok);
         let mut depth = 0_usize;
         for i in (0..self.index).rev() {
             match self.tokens[i].tok {
                 Tok::ParenClose | Tok::BracketClose | Tok::BraceClose => depth += 1,
-                Tok::Newline | Tok::Semi if depth == 0 => return Some(self.tokens[i + 1].tok),
+                Tok::Newline | Tok::Semi if depth == 0 => return after(i),
                 Tok::ParenOpen | Tok::BracketOpen | Tok::BraceOpen | Tok::StructBrace => {
                     if depth == 0 {
-                        return Some(self.tokens[i + 1].tok);
+                        return after(i);
                     }
                     depth -= 1;
                 }
@@ -49,6 +50,11 @@ impl Failure<'_> {
             }
         }
         self.tokens.first().map(|token| token.tok)
+    }
+
+    /// Whether the next declaration follows on the same line.
+    fn at_next_item(&self) -> bool {
+        self.index > 0 && !self.in_braces && self.tok().is_some_and(Tok::begins_item)
     }
 
     fn span(&self, file: &SourceFile) -> Span {
@@ -76,10 +82,11 @@ fn special(failure: &Failure<'_>, span: Span, file: &SourceFile) -> Option<Diagn
     if failure.expected.is_empty() && failure.index == 0 {
         return Some(not_a_declaration(tok?, span));
     }
-    if failure.index > 0 && !failure.in_braces && tok.is_some_and(Tok::begins_item) {
+    if failure.at_next_item() {
         return Some(not_separated(failure, span, "declarations", file));
     }
     declaration_inside(failure, span)
+        .or_else(|| wrong_string(failure, span))
         .or_else(|| wrong_name(failure, span))
         .or_else(|| without_value(failure, span))
         .or_else(|| struct_in_head(failure, file))
@@ -91,7 +98,7 @@ fn not_a_declaration(tok: Tok, span: Span) -> Diagnostic {
     let d = Diagnostic::new(
         ErrorCode::E0016,
         span,
-        format!("{} does not begin a declaration", tok.describe()),
+        format!("a declaration cannot begin with {}", tok.describe()),
     )
     .label("a declaration should stand here");
     match tok {
@@ -136,6 +143,30 @@ fn declaration_inside(failure: &Failure<'_>, span: Span) -> Option<Diagnostic> {
     })
 }
 
+fn wrong_string(failure: &Failure<'_>, span: Span) -> Option<Diagnostic> {
+    let empty = matches!(failure.tok()?, Tok::StrMid(_) | Tok::StrTail(_))
+        && matches!(
+            failure.before(1),
+            Some(Tok::StrHead(_) | Tok::StrMid(_) | Tok::SpawnStrHead(_))
+        );
+    if empty {
+        let d = Diagnostic::new(
+            ErrorCode::E0008,
+            span.start_point(),
+            "an interpolation without an expression",
+        );
+        return Some(
+            d.label("nothing stands before this").help("a brace in a string is written `\\{`"),
+        );
+    }
+    let plain = matches!(failure.tok()?, Tok::StrHead(_)) && failure.expects("STR");
+    (plain && !failure.expects("STR_HEAD")).then(|| {
+        Diagnostic::new(ErrorCode::E0008, span, "nothing can be interpolated in this string")
+            .label("its text must be known to the compiler")
+            .help("a brace in a string is written `\\{`")
+    })
+}
+
 fn wrong_name(failure: &Failure<'_>, span: Span) -> Option<Diagnostic> {
     let tok = failure.tok()?;
     let (lower, upper) = (failure.expects("LOWER"), failure.expects("UPPER"));
@@ -150,6 +181,9 @@ fn wrong_name(failure: &Failure<'_>, span: Span) -> Option<Diagnostic> {
         }
         Tok::Lower(name) if upper && !lower => {
             let mut fixed = name.as_str().to_owned();
+            if failure.before(1) == Some(Tok::Const) {
+                fixed.make_ascii_uppercase();
+            }
             fixed[..1].make_ascii_uppercase();
             let message = format!("`{name}` should begin with an upper-case letter");
             let d = Diagnostic::new(ErrorCode::E0020, span, message)
@@ -229,33 +263,55 @@ fn wrong_operator(failure: &Failure<'_>, span: Span) -> Option<Diagnostic> {
         let label = expectation(failure).unwrap_or_default();
         Some(Diagnostic::new(ErrorCode::E0010, span, message).label(label).help(help))
     };
-    match failure.tok()? {
-        Tok::ColonEq => Some(
+    let tok = failure.tok()?;
+    if tok == Tok::ColonEq {
+        return Some(
             Diagnostic::new(ErrorCode::E0025, span, "`:=` cannot stand here")
                 .label("it declares one or two names at the beginning of a statement or arm")
                 .help("write `let name = …`, or `value, ok := <-channel`"),
-        ),
-        Tok::Eq if failure.expects("==") => unexpected("equality is written `==`"),
-        Tok::Arrow if failure.expects("<") => {
+        );
+    }
+    // The parser may have finished an operand before it noticed, and then expects no operators.
+    let after_operand = failure.before(1).is_some_and(Tok::ends_operand);
+    let in_expression = after_operand && (failure.expects("{") || failure.expects(")"));
+    let first = failure.tokens.first().map(|token| token.tok);
+    let in_fn_head =
+        !failure.in_braces && matches!(first, Some(Tok::Fn | Tok::Pub)) && failure.expects(":");
+    match (failure.before(1)?, tok) {
+        (_, Tok::Eq) if in_expression || failure.expects("==") => {
+            unexpected("equality is written `==`")
+        }
+        (_, Tok::Arrow) if in_expression || failure.expects("<") => {
             unexpected("`<-` is one token: write `a < -b` for a comparison")
         }
-        Tok::Colon if failure.expects("=>") => unexpected("an arm is written `pattern => value`"),
-        Tok::Minus if failure.before(1) == Some(Tok::Minus) && failure.expects("-") => {
+        (_, Tok::Colon | Tok::Minus) if failure.expects("=>") => {
+            unexpected("an arm is written `pattern => value`")
+        }
+        (Tok::Question, _) => unexpected("there is no `a ? b : c`: write `if a { b } else { c }`"),
+        (Tok::Defer, _) => unexpected("write `defer { … }`"),
+        (Tok::Else, _) => unexpected("both branches are blocks: `else { … }`"),
+        (Tok::Pub, _) => unexpected("after `pub` stands a declaration: `pub fn`, `pub type`, …"),
+        (_, Tok::Pipe | Tok::PipePipe) if failure.expects("match") => {
+            unexpected("lambdas are written `fn(x) { … }`")
+        }
+        (Tok::Plus, Tok::Plus | Tok::Newline | Tok::Semi | Tok::BraceClose)
+            if failure.before(2) == Some(Tok::Plus) || tok == Tok::Plus =>
+        {
+            unexpected("there is no `++`: write `x += 1`")
+        }
+        (Tok::Minus, Tok::Newline | Tok::Semi | Tok::BraceClose)
+            if failure.before(2) == Some(Tok::Minus) =>
+        {
             unexpected("there is no `--`: write `x -= 1`")
         }
-        Tok::Plus if failure.before(1) == Some(Tok::Plus) => {
-            unexpected("there is no `++`: write `x += 1`")
-        }
-        Tok::Newline
-            if failure.before(1) == Some(Tok::Plus) && failure.before(2) == Some(Tok::Plus) =>
-        {
-            unexpected("there is no `++`: write `x += 1`")
-        }
-        Tok::Minus | Tok::Greater
-            if failure.before(1) == Some(Tok::Minus)
-                || failure.before(1) == Some(Tok::ParenClose) =>
-        {
+        (Tok::ParenClose, Tok::Minus) if failure.expects("{") => {
             unexpected("the result type follows the parameters at once: `fn f() i64 { … }`")
+        }
+        (_, Tok::Lower(_) | Tok::Upper(_) | Tok::BracketOpen) if in_fn_head => {
+            unexpected("a parameter is written `name: Type`")
+        }
+        (_, Tok::Eq) if failure.expects(":=") => {
+            unexpected("assign to one place at a time; tuples are taken apart by `let (a, b) = e`")
         }
         _ => None,
     }
@@ -330,7 +386,7 @@ fn expectation(failure: &Failure<'_>) -> Option<String> {
     let expects = |terminal| failure.expects(terminal);
     let expression = expects("match") && expects("(");
     let pattern = !expression && expects("_") && expects("(") && expects("[");
-    let type_ = !expression && !pattern && expects("LOWER") && expects("fn") && expects("[");
+    let type_ = !expression && !pattern && expects("LOWER") && expects("UPPER") && expects("[");
     let operator = expects("+") && expects("*") && !expression;
     if expression {
         parts.push(if expects("let") { "a statement" } else { "an expression" });

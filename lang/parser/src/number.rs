@@ -41,9 +41,9 @@ pub fn parse_number(text: &str, negative: bool) -> Result<Tok, NumberError> {
     }
     if let Some(&(_, unit_ns)) = UNITS.iter().find(|(unit, _)| *unit == rest) {
         let count = parse_digits(digits, 10)?;
-        let value_ns = i128::try_from(count).ok().and_then(|n| n.checked_mul(unit_ns.into()));
-        let value_ns = value_ns.and_then(|n| i64::try_from(n * sign).ok());
-        return value_ns.map(Tok::Duration).ok_or_else(|| {
+        // Below 2^64 * 2^47: no overflow in 128 bits.
+        let value_ns = i64::try_from(i128::from(count) * i128::from(unit_ns) * sign);
+        return value_ns.ok().map(Tok::Duration).ok_or_else(|| {
             let message = format!("the duration `{text}` is longer than 292 years");
             (ErrorCode::E0007, message, None)
         });

@@ -13,9 +13,10 @@ use crate::grammar::ItemParser;
 use crate::message::{Failure, describe};
 use crate::token::{Tok, Token};
 use lalrpop_util::ParseError;
-use orion_diagnostics::Diagnostic;
+use orion_diagnostics::{Diagnostic, ErrorCode};
 use orion_syntax::ast::{Docs, Item, ItemKind};
 use orion_syntax::{SourceFile, Span};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Errors of one declaration after which the rest of it is skipped: rounds take linear time.
@@ -23,6 +24,9 @@ const ERRORS_PER_ITEM_MAX: usize = 30;
 
 /// Errors of one file after which the rest of it is skipped.
 const ERRORS_PER_FILE_MAX: usize = 100;
+
+/// Tokens of one file that may be parsed again after errors: some seconds' work.
+const REPEATED_TOKENS_MAX: usize = 4_000_000;
 
 /// What came of parsing a file's declarations.
 #[derive(Debug, Default)]
@@ -35,10 +39,23 @@ pub struct Items {
     pub used_docs: BTreeSet<u32>,
 }
 
-/// Parses all declarations among `tokens`.
+/// Parses all declarations among `tokens`. Errors in `damaged_lines`, where characters are
+/// missing, are consequences.
 #[must_use]
-pub fn parse_items(file: &SourceFile, tokens: &[Token], docs: &BTreeMap<u32, Docs>) -> Items {
-    let mut driver = Driver { file, docs, parser: ItemParser::new(), out: Items::default() };
+pub fn parse_items(
+    file: &SourceFile,
+    tokens: &[Token],
+    docs: &BTreeMap<u32, Docs>,
+    damaged_lines: &BTreeSet<u32>,
+) -> Items {
+    let mut driver = Driver {
+        file,
+        docs,
+        damaged_lines,
+        parser: ItemParser::new(),
+        out: Items::default(),
+        budget: REPEATED_TOKENS_MAX,
+    };
     let mut start = 0;
     let mut depth = 0_usize;
     for (i, token) in tokens.iter().enumerate() {
@@ -46,13 +63,13 @@ pub fn parse_items(file: &SourceFile, tokens: &[Token], docs: &BTreeMap<u32, Doc
             tok if opens(tok) => depth += 1,
             tok if closes(tok) => depth = depth.saturating_sub(1),
             Tok::Newline | Tok::Semi if depth == 0 => {
-                driver.item(&tokens[start..i]);
+                driver.items(&tokens[start..i]);
                 start = i + 1;
             }
             _ => {}
         }
     }
-    driver.item(&tokens[start..]);
+    driver.items(&tokens[start..]);
     driver.out
 }
 
@@ -75,42 +92,79 @@ fn closes(tok: Tok) -> bool {
 struct Driver<'a> {
     file: &'a SourceFile,
     docs: &'a BTreeMap<u32, Docs>,
+    damaged_lines: &'a BTreeSet<u32>,
     parser: ItemParser,
     out: Items,
+    /// Tokens that may still be parsed again.
+    budget: usize,
+}
+
+/// Another declaration among the tokens of one.
+struct NextItem {
+    index: usize,
+    /// It begins a line, and what stands before it is still to be parsed.
+    is_new_line: bool,
 }
 
 impl Driver<'_> {
     /// Parses one declaration, or several that lack the separator between them.
-    fn item(&mut self, tokens: &[Token]) {
+    fn items(&mut self, tokens: &[Token]) {
+        let mut rest = tokens;
+        while let Some(next) = self.item(rest) {
+            // What stands before the next one is its own declaration, with its own errors.
+            if next.is_new_line {
+                self.item(&rest[..next.index]);
+            }
+            rest = &rest[next.index..];
+        }
+    }
+
+    /// Parses one declaration; gives the place where another begins among its tokens.
+    fn item(&mut self, tokens: &[Token]) -> Option<NextItem> {
         if tokens.is_empty() || self.out.diagnostics.len() >= ERRORS_PER_FILE_MAX {
-            return;
+            return None;
         }
         if !tokens[0].tok.begins_item() && tokens[0].tok != Tok::Error {
             let failure = Failure { tokens, index: 0, expected: &[], in_braces: false };
-            self.report(tokens, 0, describe(self.file, &failure));
+            self.report(tokens, 0, None, describe(self.file, &failure));
             self.push_error(tokens);
-            return;
+            return None;
         }
-        let mut tokens = tokens.to_vec();
+        let mut tokens = Cow::Borrowed(tokens);
         for _ in 0..ERRORS_PER_ITEM_MAX {
-            let Some((index, expected)) = self.attempt(&tokens) else { return };
-            let stretch = enclosing_stretch(&tokens, index);
-            let in_braces = stretch.is_some();
+            let (index, expected) = self.attempt(&tokens)?;
+            let in_braces = enclosing_brace(&tokens, index).is_some();
+            let next_item = index > 0
+                && !in_braces
+                && tokens.get(index).is_some_and(|token| token.tok.begins_item());
+            if next_item && self.begins_line(tokens[index]) {
+                // The declaration before it ended too early, which parsing it alone will tell.
+                return Some(NextItem { index, is_new_line: true });
+            }
             let failure = Failure { tokens: &tokens, index, expected: &expected, in_braces };
             let diagnostic = describe(self.file, &failure);
-            self.report(&tokens, index, diagnostic);
-            if !in_braces && index > 0 && tokens.get(index).is_some_and(|t| t.tok.begins_item()) {
-                // The next declaration on the same line; its own errors are its own.
+            // A struct literal in a head: its `{` was taken for the body's, so that the whole
+            // statement is of no use.
+            let misread = diagnostic.code == ErrorCode::E0023;
+            let around = if misread { enclosing_brace(&tokens, index) } else { Some(index) };
+            let stretch = around.and_then(|index| enclosing_stretch(&tokens, index));
+            self.report(&tokens, index, stretch, diagnostic);
+            if next_item {
                 self.item(&tokens[..index]);
-                self.item(&tokens[index..]);
-                return;
+                return Some(NextItem { index, is_new_line: false });
             }
             let Some((from, to)) = stretch else { break };
+            let exhausted = tokens.len() > self.budget;
+            self.budget = self.budget.saturating_sub(tokens.len());
+            if exhausted {
+                break;
+            }
             let end = tokens[to - 1].end;
             let error = Token { end, ..Token::new(Tok::Error, tokens[from].start, end) };
-            tokens.splice(from..to, [error]);
+            tokens.to_mut().splice(from..to, [error]);
         }
         self.push_error(&tokens);
+        None
     }
 
     /// Parses; on failure gives the index of the token and what was expected.
@@ -136,11 +190,25 @@ impl Driver<'_> {
         }
     }
 
-    fn report(&mut self, tokens: &[Token], index: usize, diagnostic: Diagnostic) {
-        // Next to a bracket that was put in, or to text cut out, it is a consequence.
+    fn begins_line(&self, token: Token) -> bool {
+        let before = &self.file.text[..token.start as usize];
+        before.trim_end_matches([' ', '\t']).ends_with('\n')
+    }
+
+    fn report(
+        &mut self,
+        tokens: &[Token],
+        index: usize,
+        stretch: Option<(usize, usize)>,
+        diagnostic: Diagnostic,
+    ) {
+        // Next to text cut out, or where a bracket was put in, it is a consequence.
         let near = &tokens[index.saturating_sub(1)..tokens.len().min(index + 1)];
-        let known = near.iter().any(|token| token.synthetic || token.tok == Tok::Error);
-        if !known {
+        let stretch = stretch.map_or(near, |(from, to)| &tokens[from..to]);
+        let known = near.iter().any(|token| token.tok == Tok::Error)
+            || stretch.iter().chain(near).any(|token| token.synthetic);
+        let line = self.file.line_column(diagnostic.primary.span.start).line;
+        if !known && !self.damaged_lines.contains(&line) {
             self.out.diagnostics.push(diagnostic);
         }
     }

@@ -172,12 +172,12 @@ impl Tok {
         )
     }
 
-    /// How messages name it: `` `fn` ``, `the name `x``, `a number`.
+    /// How messages name it: ``keyword `fn` ``, ``name `x` ``, `number`.
     #[must_use]
     pub fn describe(self) -> String {
         if let Some(text) = self.spelling() {
             return if self.is_keyword() {
-                format!("the keyword `{text}`")
+                format!("keyword `{text}`")
             } else {
                 format!("`{text}`")
             };
@@ -185,18 +185,18 @@ impl Tok {
         match self {
             Self::Lower(name) | Self::Upper(name) => {
                 let text = name.as_str();
-                if text.len() > 60 { "a name".into() } else { format!("the name `{text}`") }
+                if text.len() > 60 { "name".into() } else { format!("name `{text}`") }
             }
             Self::At(name) => format!("`@{name}`"),
-            Self::Int { .. } | Self::Float { .. } => "a number".into(),
-            Self::Char(_) => "a character".into(),
+            Self::Int { .. } | Self::Float { .. } => "number".into(),
+            Self::Char(_) => "character".into(),
             Self::Str(_) | Self::StrHead(_) | Self::SpawnStr(_) | Self::SpawnStrHead(_) => {
-                "a string".into()
+                "string".into()
             }
-            Self::StrMid(_) | Self::StrTail(_) => "the `}` of an interpolation".into(),
-            Self::Duration(_) => "a duration".into(),
-            Self::Newline => "the end of the line".into(),
-            _ => "an error".into(),
+            Self::StrMid(_) | Self::StrTail(_) => "`}` of an interpolation".into(),
+            Self::Duration(_) => "duration".into(),
+            Self::Newline => "end of line".into(),
+            _ => "text".into(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The abstract syntax tree: what was written, complete enough to print it back.
 //!
 //! Built by the parser, read by the type checker, the formatter and `--emit ast`. One file per
-//! concept: [`item`], [`stmt`], [`expr`], [`pattern`], [`ty`], [`literal`].
+//! concept: [`item`], [`stmt`], [`expr`], [`pattern`], [`ty`], [`literal`]; [`printer`] prints.
 //!
 //! Invariants: every node carries the span of exactly what it was written as (docs excluded);
 //! the tree is at most a few thousand levels deep (the parser's limit), so recursion over it is
@@ -12,6 +12,7 @@ pub mod expr;
 pub mod item;
 pub mod literal;
 pub mod pattern;
+pub mod printer;
 pub mod stmt;
 pub mod ty;
 
