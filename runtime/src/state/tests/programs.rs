@@ -5,8 +5,8 @@ use crate::config::Config;
 use crate::heap::text;
 use crate::world::{Worker, World};
 use orion_abi::desc::{
-    ARM_AFTER, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, FieldDesc, NO_SLOT, PointKind, SLOT_CONSUMED,
-    SLOT_DEST, SLOT_LIVE, TYPE_NEEDS_DROP, TypeKind, VariantDesc,
+    ARM_AFTER, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, FieldDesc, NO_SLOT, PointKind,
+    SLOT_CONSUMED, SLOT_DEST, SLOT_LIVE, TYPE_NEEDS_DROP, TypeKind, VariantDesc,
 };
 use orion_abi::object::BoxedObject;
 use orion_abi::{
@@ -34,8 +34,7 @@ fn site(function: &str, line: u32) -> Site {
 }
 
 fn plain(kind: TypeKind, text: &str, size: u32) -> *const TypeDesc {
-    let flags =
-        if matches!(kind as u8, 15 | 16 | 20..=26) { TYPE_NEEDS_DROP } else { 0 };
+    let flags = if matches!(kind as u8, 15 | 16 | 20..=26) { TYPE_NEEDS_DROP } else { 0 };
     leak(TypeDesc {
         kind: kind as u8,
         flags,
@@ -174,7 +173,11 @@ impl Types {
             texts: of(TypeKind::List, "[str]", text),
             bools: of(TypeKind::List, "[bool]", boolean),
             units: of(TypeKind::List, "[()]", unit),
-            pair: record(TypeKind::Tuple, "(i8, i64, bool)", &[("0", i8), ("1", i64), ("2", boolean)]),
+            pair: record(
+                TypeKind::Tuple,
+                "(i8, i64, bool)",
+                &[("0", i8), ("1", i64), ("2", boolean)],
+            ),
             point,
             points: of(TypeKind::List, "[Point]", point),
             option,
@@ -190,10 +193,29 @@ impl Types {
 
     fn list(&self) -> Vec<*const TypeDesc> {
         vec![
-            self.unit, self.boolean, self.character, self.i8, self.i64, self.f64, self.duration,
-            self.text, self.ints, self.texts, self.bools, self.units, self.pair, self.point,
-            self.points, self.option, self.chain, self.node, self.chan, self.text_chan, self.task,
-            self.scope, self.function,
+            self.unit,
+            self.boolean,
+            self.character,
+            self.i8,
+            self.i64,
+            self.f64,
+            self.duration,
+            self.text,
+            self.ints,
+            self.texts,
+            self.bools,
+            self.units,
+            self.pair,
+            self.point,
+            self.points,
+            self.option,
+            self.chain,
+            self.node,
+            self.chan,
+            self.text_chan,
+            self.task,
+            self.scope,
+            self.function,
         ]
     }
 }
@@ -434,7 +456,11 @@ pub fn usual_with(more: impl FnOnce(&mut Build)) -> TestProgram {
                 PointKind::Recv,
                 "ch",
                 20,
-                &[("ch", t.chan, SLOT_LIVE, 0), ("v", t.i64, SLOT_DEST, 0), ("k", t.text, SLOT_LIVE, 0)],
+                &[
+                    ("ch", t.chan, SLOT_LIVE, 0),
+                    ("v", t.i64, SLOT_DEST, 0),
+                    ("k", t.text, SLOT_LIVE, 0),
+                ],
                 &[(ARM_RECV, Some(0), Some(1), "ch")],
                 null(),
             ),

@@ -143,7 +143,9 @@ fn what_is_no_regular_file_is_refused_and_gets_no_lock() {
     let pipe = std::ffi::CString::new(at("pipe").to_str().expect("text")).expect("text");
     // SAFETY: a terminated path.
     assert_eq!(unsafe { libc::mkfifo(pipe.as_ptr(), 0o600) }, 0);
-    for (name, what) in [("folder", "a folder"), ("link", "a symbolic link"), ("pipe", "a named pipe")] {
+    for (name, what) in
+        [("folder", "a folder"), ("link", "a symbolic link"), ("pipe", "a named pipe")]
+    {
         let refusal = FileStore::open(SystemDisk, &at(name)).map(|_| ()).expect_err("refused");
         assert_eq!(refusal.status, EXIT_DATA, "{name}");
         assert!(refusal.message.contains(what), "{}", refusal.message);
