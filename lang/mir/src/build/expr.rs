@@ -196,6 +196,7 @@ impl<'h> Builder<'_, '_, 'h> {
 
     /// The value of an expression in a local of its own or, where that is enough to look at, in its variable.
     pub(super) fn borrow_local(&mut self, expr: &'h hir::Expr) -> Local {
+        let expr = through_views(expr);
         if let ExprKind::Local(id) = expr.kind
             && !self.hir.locals[id].mutable
             && let Some(local) = self.var_local(id)
@@ -392,7 +393,7 @@ impl<'h> Builder<'_, '_, 'h> {
 
     /// The mutable variable whose value, or a part of it, the expression is.
     pub(super) fn mutable_root(&self, expr: &hir::Expr) -> Option<hir::LocalId> {
-        match &expr.kind {
+        match &through_views(expr).kind {
             ExprKind::Local(id) => self.hir.locals[*id].mutable.then_some(*id),
             ExprKind::Field(base, _) | ExprKind::Index(base, _) => self.mutable_root(base),
             _ => None,
@@ -408,9 +409,17 @@ impl<'h> Builder<'_, '_, 'h> {
     }
 }
 
+/// The channel that an expression is a view of: the same value.
+pub(super) fn through_views(mut expr: &hir::Expr) -> &hir::Expr {
+    while let ExprKind::Cast(hir::CastKind::ChanView, inner) = &expr.kind {
+        expr = inner;
+    }
+    expr
+}
+
 /// Whether the expression names a variable or a part of one.
 pub(super) fn is_place(expr: &hir::Expr) -> bool {
-    match &expr.kind {
+    match &through_views(expr).kind {
         ExprKind::Local(_) => true,
         ExprKind::Field(base, _) | ExprKind::Index(base, _) => is_place(base),
         _ => false,

@@ -8,7 +8,7 @@ use orion_hir as hir;
 use orion_hir::{ExprKind, ProjectionKind};
 
 use super::builder::Builder;
-use super::expr::is_place;
+use super::expr::{is_place, through_views};
 use crate::body::{BinOp, Failure, Local, Operand, Place, Proj, Rvalue, StatementKind};
 use crate::ty::{IntTy, TyKind};
 
@@ -22,6 +22,7 @@ impl<'h> Builder<'_, '_, 'h> {
     }
 
     fn place_of_kind(&mut self, expr: &'h hir::Expr) -> Place {
+        let expr = through_views(expr);
         match &expr.kind {
             ExprKind::Local(id) => self.var_place(*id),
             ExprKind::Field(base, index) => {
