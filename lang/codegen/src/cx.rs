@@ -128,6 +128,8 @@ pub struct Cx<'c, 'p> {
     constants: BTreeMap<(Pool, String), GlobalValue<'c>>,
     /// By type.
     pub(crate) type_descs: Vec<Option<GlobalValue<'c>>>,
+    /// Tuples of a result and in-out values that are no type of the program, by name.
+    pub(crate) result_descs: BTreeMap<String, GlobalValue<'c>>,
     /// By body.
     pub(crate) closure_descs: BTreeMap<BodyId, GlobalValue<'c>>,
 }
@@ -154,6 +156,7 @@ impl<'c, 'p> Cx<'c, 'p> {
             glue: BTreeMap::new(),
             constants: BTreeMap::new(),
             type_descs: vec![None; program.types.iter().count()],
+            result_descs: BTreeMap::new(),
             closure_descs: BTreeMap::new(),
             module,
         };

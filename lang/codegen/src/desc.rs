@@ -15,7 +15,7 @@ use orion_abi::desc::TypeKind;
 use orion_abi::object::{ClosureObject, IMMORTAL};
 use orion_abi::{ClosureDesc, FieldDesc, ProgramDesc, Site, StaticStr, TypeDesc};
 use orion_abi::{VariantDesc, desc};
-use orion_mir::{BodyId, BodyKind, IntTy, Loc, Program, RETURN, Ty, TyKind};
+use orion_mir::{BodyId, BodyKind, IntTy, Loc, Local, Program, RETURN, Ty, TyKind};
 
 use crate::cx::Cx;
 use crate::ir::Value;
@@ -257,10 +257,10 @@ impl<'c> Cx<'c, '_> {
             let names: Vec<_> = tys.iter().map(|&ty| program.types.display(ty)).collect();
             format!("({})", names.join(", "))
         };
-        let global_name = format!("result.{name}");
-        if let Some(known) = self.module.get_global(&global_name) {
+        if let Some(known) = self.result_descs.get(&name) {
             return known.as_pointer_value();
         }
+        let global_name = format!("result.{name}");
         let placed = self.layouts.record(tys, 0);
         let names: Vec<String> = (0..tys.len()).map(|i| i.to_string()).collect();
         let fields = self.field_table(&global_name, &names, &placed.fields);
@@ -278,7 +278,9 @@ impl<'c> Cx<'c, '_> {
         record.put(offset_of!(TypeDesc, fields), fields);
         record.put(offset_of!(TypeDesc, variants), self.null());
         let record = record.build(self);
-        self.constant(&global_name, record).as_pointer_value()
+        let global = self.constant(&global_name, record);
+        self.result_descs.insert(name, global);
+        global.as_pointer_value()
     }
 
     /// Descriptor of a closure's body.
@@ -308,6 +310,8 @@ impl<'c> Cx<'c, '_> {
         record.text(self, offset_of!(ClosureDesc, name), &body.name);
         record.put(offset_of!(ClosureDesc, code), code);
         record.put(offset_of!(ClosureDesc, captures), fields);
+        let ty = self.type_desc(body.ty(Local(1)));
+        record.put(offset_of!(ClosureDesc, ty), ty);
         record.put(offset_of!(ClosureDesc, capture_count), self.u32(captures.len() as u64));
         record.put(offset_of!(ClosureDesc, object_size), self.u32(placed.size));
         let pointer = object.map_or(self.null(), GlobalValue::as_pointer_value);
@@ -360,10 +364,14 @@ impl<'c> Cx<'c, '_> {
         closures.sort_by_key(|c| c.0);
         let closures: Vec<_> = closures.into_iter().map(|c| c.1).collect();
 
-        let mut types: Vec<(String, Ty)> =
-            program.types.iter().map(|(ty, _)| (program.types.display(ty), ty)).collect();
-        types.sort();
-        let types: Vec<_> = types.iter().map(|t| self.type_desc(t.1)).collect();
+        let mut types: Vec<(String, PointerValue<'c>)> = Vec::new();
+        for (ty, _) in program.types.iter() {
+            types.push((program.types.display(ty), self.type_desc(ty)));
+        }
+        let results = self.result_descs.iter();
+        types.extend(results.map(|(name, desc)| (name.clone(), desc.as_pointer_value())));
+        types.sort_by(|a, b| a.0.cmp(&b.0));
+        let types: Vec<_> = types.into_iter().map(|t| t.1).collect();
 
         let main = self.info(program.main).coroutine.as_ref().expect("main has a frame");
         let main = main.desc.as_pointer_value();

@@ -30,6 +30,7 @@ use crate::coro;
 use crate::cx::{Coroutine, Cx};
 use crate::frame::point_locals;
 use crate::ir::{Class, Value};
+use crate::passes::PROMISE;
 
 /// Which form is being emitted.
 #[derive(Clone)]
@@ -95,7 +96,7 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
         ctx.set_name("ctx");
         at.set_name("at");
         let words = coroutine.frame.size.div_ceil(8) as u32;
-        let promise = self.ir.alloca(t.i64.array_type(words), "frame");
+        let promise = self.ir.alloca(t.i64.array_type(words), PROMISE);
         let ctx_slot = self.ir.alloca(t.ptr, "ctx.now");
         let module = &self.cx.module;
         let id = coro::id(&self.ir, module, promise, 8);

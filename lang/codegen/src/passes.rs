@@ -21,6 +21,9 @@ use orion_abi::frame::HANDLE_TO_PROMISE_BYTES;
 use crate::layout::align_up;
 use crate::{Error, OptLevel};
 
+/// Name of a coroutine's promise: the one value that may live in its frame.
+pub const PROMISE: &str = "promise";
+
 /// A coroutine whose frame is to be checked.
 pub struct Expected {
     /// Name of the ramp.
@@ -160,7 +163,9 @@ fn spilled_value(function: FunctionValue<'_>) -> Option<String> {
             let name = instruction.get_name().map(|n| n.to_string_lossy().into_owned());
             let name = name.unwrap_or_default();
             for mark in [".spill.addr", ".reload.addr"] {
-                if let Some((value, _)) = name.split_once(mark) {
+                if let Some((value, _)) = name.split_once(mark)
+                    && value != PROMISE
+                {
                     return Some(value.to_owned());
                 }
             }

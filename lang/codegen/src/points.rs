@@ -178,6 +178,7 @@ impl<'c> Cx<'c, '_> {
             let ordinal = *next;
             *next += 1;
             let owner = format!("{}@{number}", body.name);
+            let callee_result = self.callee_result(body, &terminator.kind, number);
             let (slots, slot_count) = self.slot_table(body, frame, point, &owner);
             let arm_count = arms.len();
             let arms = self.arm_table(body, frame, &arms, &owner);
@@ -185,6 +186,7 @@ impl<'c> Cx<'c, '_> {
             let int = |value: u64| self.t.i32.const_int(value, false);
             record.put(offset_of!(PointDesc, kind), int(kind as u64));
             record.put(offset_of!(PointDesc, ordinal), int(ordinal));
+            record.put(offset_of!(PointDesc, callee_result), callee_result);
             record.put(offset_of!(PointDesc, slots), slots);
             record.put(offset_of!(PointDesc, arms), arms);
             record.put(offset_of!(PointDesc, slot_count), int(slot_count as u64));
@@ -195,6 +197,23 @@ impl<'c> Cx<'c, '_> {
             records.push(record.build(self));
         }
         self.table(&format!("points.{}", body.name), records)
+    }
+
+    /// What the callee's frame holds as its result at a call; null elsewhere.
+    fn callee_result(
+        &mut self,
+        body: &Body,
+        terminator: &TerminatorKind,
+        number: usize,
+    ) -> PointerValue<'c> {
+        match terminator {
+            TerminatorKind::Call { dest, inout, .. } if number > 0 => {
+                let locals = std::iter::once(dest).chain(inout);
+                let tys: Vec<Ty> = locals.map(|&local| body.ty(local)).collect();
+                self.result_desc(&tys)
+            }
+            _ => self.t.ptr.const_null(),
+        }
     }
 
     fn arm_table(
