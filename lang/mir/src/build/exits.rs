@@ -156,7 +156,7 @@ impl<'h> Builder<'_, '_, 'h> {
     /// Pops records until none is left. The stack stays in the state while one of its blocks runs: it is popped already, and when it
     /// panics the rest still has to run.
     fn run_stack(&mut self, defer: DeferNode, stack: Local, defers: &[LoopDefer<'h>], next: Block) {
-        let outer = std::mem::replace(&mut self.defer, Some(defer));
+        let outer = self.defer.replace(defer);
         let header = self.new_block();
         let some = self.new_block();
         self.enter(header);

@@ -11,7 +11,7 @@ use rustc_hash::FxHashSet;
 
 use super::builder::Builder;
 use super::instance::Instance;
-use crate::body::{Const, Local, Operand, Rvalue};
+use crate::body::{Const, Local, Operand, RETURN, Rvalue};
 use crate::ty::{IntTy, Ty, TyKind};
 
 /// How an operand is used.
@@ -67,10 +67,8 @@ impl<'h> Builder<'_, '_, 'h> {
             }
             ExprKind::Return(value) => {
                 match value {
-                    Some(value) => self.lower(value, Some(crate::body::RETURN)),
-                    None => {
-                        self.assign(crate::body::RETURN, Rvalue::Use(Operand::Const(Const::Unit)))
-                    }
+                    Some(value) => self.lower(value, Some(RETURN)),
+                    None => self.assign(RETURN, Rvalue::Use(Operand::Const(Const::Unit))),
                 }
                 self.leave(super::exits::Exit::Return);
             }

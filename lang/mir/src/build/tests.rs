@@ -539,3 +539,57 @@ fn select_with_guards() {
     ];
     w.run(f, block(stmts, None));
 }
+
+#[test]
+fn polymorphic_recursion_ends_in_an_error() {
+    for wrap in [false, true] {
+        let mut w = World::new();
+        let param = w.program.types.intern(Ty::Param(0));
+        let larger = if wrap {
+            w.program.types.list(param)
+        } else {
+            w.program.types.intern(Ty::Tuple(Box::new([param, param])))
+        };
+        let mut g = Func::default();
+        let x = g.fixed("x", param);
+        g.params.push(x);
+        let items = vec![g.get(x), g.get(x)];
+        let value = expr(if wrap { ExprKind::List(items) } else { ExprKind::Tuple(items) }, larger);
+        let id = w.program.fns.next_index();
+        let call = ExprKind::Call(Callee::Fn(id, vec![larger]), vec![Arg::Value(value)]);
+        w.add("grow", hir::FnKind::Named, g, TyTable::UNIT, expr(call, TyTable::UNIT));
+        let args = vec![Arg::Value(int(1))];
+        let start = ExprKind::Call(Callee::Fn(id, vec![TyTable::I64]), args);
+        let start = expr(start, TyTable::UNIT);
+        let main = w.add("main", hir::FnKind::Named, Func::default(), TyTable::UNIT, start);
+        w.program.main = Some((main, hir::MainKind::Unit));
+        let errors = super::build(&mut w.program, &SourceMap::new(), "test").expect_err("endless");
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert_eq!(errors[0].code, orion_diagnostics::ErrorCode::E0805);
+    }
+}
+
+#[test]
+fn long_chains_need_no_stack() {
+    let mut f = Func::default();
+    let x = f.var("x", TyTable::I64);
+    let mut sum = f.get(x);
+    let mut cond = binary(BinOp::Gt, f.get(x), int(0));
+    for _ in 0..2_000 {
+        sum = binary(BinOp::Add, sum, int(1));
+        let right = Box::new(binary(BinOp::Gt, f.get(x), int(1)));
+        cond = expr(ExprKind::And(Box::new(cond), right), TyTable::BOOL);
+    }
+    let mut chain = block(vec![f.set(x, int(0))], None);
+    for n in 0..2_000 {
+        let is_n = binary(BinOp::Eq, f.get(x), int(n));
+        chain = if_then(is_n, block(vec![f.set(x, int(n))], None), Some(chain));
+    }
+    let stmts = vec![
+        bind(x, int(1)),
+        f.set(x, sum),
+        Stmt::Expr(if_then(cond, block(vec![f.set(x, int(5))], None), None)),
+        Stmt::Expr(chain),
+    ];
+    World::new().run(f, block(stmts, None));
+}
