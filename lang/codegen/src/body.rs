@@ -211,7 +211,7 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
             TerminatorKind::UnwindResume => self.emit_end(STATUS_UNWINDING),
             TerminatorKind::Assert { cond, expected, failure, target, unwind } => {
                 let cond = self.operand_int(cond);
-                let cond = self.ir.to_cond(cond);
+                let cond = self.ir.cond_of(cond);
                 let fail = self.ir.block("fail");
                 if *expected {
                     self.ir.likely(cond, self.target(*target), fail);

@@ -212,6 +212,8 @@ impl<'c, 'p> Cx<'c, 'p> {
         let ty = fn_type(&t, None, &[t.ptr.into(), t.ptr.into()]);
         let enter = self.module.add_function(&format!("or.{}.enter", body.name), ty, internal);
         self.attributes(ramp);
+        // Called on cold paths, many of them.
+        self.enum_attribute(ramp, "noinline");
         self.attributes(enter);
         let name = format!("fn.{}", body.name);
         let desc = self.declare_constant(&name, self.fn_desc_shape());

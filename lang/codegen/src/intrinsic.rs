@@ -5,6 +5,7 @@
 
 use inkwell::IntPredicate;
 use inkwell::attributes::{Attribute, AttributeLoc};
+use inkwell::basic_block::BasicBlock;
 use inkwell::types::BasicTypeEnum;
 use inkwell::values::IntValue;
 use orion_abi::symbols::{AbiType, FUNCTIONS};
@@ -254,7 +255,7 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
             .unwrap_or_else(|| self.cx.module.add_function(symbol, ty, None));
         let code = function.as_global_value().as_pointer_value();
         let returned = self.ir.call_indirect(ty, code, operands, "");
-        let call = self.ir.b.get_insert_block().and_then(|b| b.get_last_instruction());
+        let call = self.ir.b.get_insert_block().and_then(BasicBlock::get_last_instruction);
         if let Some(call) = call.and_then(|c| inkwell::values::CallSiteValue::try_from(c).ok()) {
             let mut index = 0;
             for param in callee.params() {

@@ -13,8 +13,8 @@ use inkwell::intrinsics::Intrinsic;
 use inkwell::module::Module;
 use inkwell::types::{BasicType, BasicTypeEnum, FunctionType, IntType, PointerType, StructType};
 use inkwell::values::{
-    AggregateValueEnum, BasicMetadataValueEnum, BasicValue, BasicValueEnum, CallSiteValue,
-    FunctionValue, InstructionValue, IntValue, MetadataValue, PointerValue, StructValue,
+    AggregateValueEnum, BasicMetadataValueEnum, BasicValue, BasicValueEnum, FunctionValue,
+    InstructionValue, IntValue, MetadataValue, PointerValue, StructValue,
 };
 use inkwell::{AddressSpace, AtomicOrdering, IntPredicate};
 
@@ -265,17 +265,6 @@ impl<'c> Ir<'c> {
         ok(self.b.build_call(function, &args, name)).try_as_basic_value().basic()
     }
 
-    /// A call, for its call site.
-    pub fn call_site(
-        &self,
-        function: FunctionValue<'c>,
-        args: &[Value<'c>],
-        name: &str,
-    ) -> CallSiteValue<'c> {
-        let args: Vec<BasicMetadataValueEnum<'c>> = args.iter().map(|&a| a.into()).collect();
-        ok(self.b.build_call(function, &args, name))
-    }
-
     /// A call through a pointer.
     pub fn call_indirect(
         &self,
@@ -362,12 +351,12 @@ impl<'c> Ir<'c> {
     }
 
     /// `bool` (a byte) from a condition.
-    pub fn from_cond(&self, cond: IntValue<'c>) -> IntValue<'c> {
+    pub fn bool_of(&self, cond: IntValue<'c>) -> IntValue<'c> {
         ok(self.b.build_int_z_extend(cond, self.t.i8, ""))
     }
 
     /// Condition from a `bool` (a byte).
-    pub fn to_cond(&self, value: IntValue<'c>) -> IntValue<'c> {
+    pub fn cond_of(&self, value: IntValue<'c>) -> IntValue<'c> {
         self.icmp(IntPredicate::NE, value, value.get_type().const_zero(), "")
     }
 
@@ -408,11 +397,6 @@ pub fn zero(ty: BasicTypeEnum<'_>) -> BasicValueEnum<'_> {
 /// Poison of a struct type: fields that nobody may read.
 pub fn poison(ty: StructType<'_>) -> StructValue<'_> {
     ty.get_poison()
-}
-
-/// Whether two values are the same LLVM value.
-pub fn same<'c>(a: impl BasicValue<'c>, b: impl BasicValue<'c>) -> bool {
-    a.as_value_ref() == b.as_value_ref()
 }
 
 /// The signature's parameter list as inkwell wants it.

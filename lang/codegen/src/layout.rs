@@ -287,3 +287,86 @@ impl<'c, 'p> Layouts<'c, 'p> {
 fn scalar(llvm: BasicTypeEnum<'_>, size: u64) -> Layout<'_> {
     Layout { llvm: Some(llvm), size, align: size, variants: Vec::new() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Layouts;
+    use crate::OptLevel;
+    use crate::ir::Types;
+    use crate::passes::target_machine;
+    use inkwell::context::Context;
+    use inkwell::types::BasicTypeEnum;
+    use orion_mir::{FieldDef, IntTy, Program, Ty, TyKind, TypeTable, VariantDef};
+
+    fn sample() -> TypeTable {
+        let mut types = TypeTable::default();
+        let kinds = [
+            TyKind::Unit,
+            TyKind::Bool,
+            TyKind::Char,
+            TyKind::Int(IntTy::I8),
+            TyKind::Int(IntTy::U16),
+            TyKind::Int(IntTy::I64),
+            TyKind::F32,
+            TyKind::F64,
+            TyKind::Str,
+        ];
+        let scalars: Vec<Ty> = kinds.into_iter().map(|kind| types.intern(kind)).collect();
+        let pair = types.intern(TyKind::Tuple(vec![scalars[1], scalars[5]]));
+        let mixed = types.intern(TyKind::Tuple(vec![scalars[1], scalars[0], pair, scalars[6]]));
+        let field = |ty: Ty| FieldDef { name: "0".into(), ty };
+        let variant = |name: &str, fields: &[Ty]| VariantDef {
+            name: name.into(),
+            fields: fields.iter().map(|&ty| field(ty)).collect(),
+        };
+        let (shape, _) = types.declare_adt("Shape", false);
+        types.define_adt(
+            shape,
+            vec![
+                variant("Empty", &[]),
+                variant("A", &[scalars[7], scalars[1], scalars[7]]),
+                variant("B", &[scalars[2], mixed, scalars[3]]),
+                variant("C", &[scalars[8], scalars[4], scalars[1], scalars[1]]),
+            ],
+        );
+        let shape = types.intern(TyKind::Adt(shape));
+        types.intern(TyKind::Tuple(vec![scalars[3], shape, scalars[3]]));
+        types
+    }
+
+    #[test]
+    fn sizes_and_offsets_are_those_of_llvm() {
+        let program = Program {
+            types: sample(),
+            bodies: Vec::new(),
+            main: orion_mir::BodyId(0),
+            files: Vec::new(),
+            name: "test".into(),
+        };
+        let context = Context::create();
+        let module = context.create_module("test");
+        let machine = target_machine(OptLevel::O0).expect("x86-64");
+        let data = machine.get_target_data();
+        let mut layouts = Layouts::new(&program, Types::new(&module));
+        for (ty, _) in program.types.iter() {
+            let layout = layouts.of(ty);
+            let name = program.types.display(ty);
+            let Some(llvm) = layout.llvm else {
+                assert_eq!(layout.size, 0, "{name}");
+                continue;
+            };
+            assert_eq!(layout.size, data.get_abi_size(&llvm), "{name}");
+            assert_eq!(layout.align, u64::from(data.get_abi_alignment(&llvm)), "{name}");
+            let BasicTypeEnum::StructType(fields) = llvm else { continue };
+            for field in layout.variants.iter().flatten() {
+                let Some(index) = field.index else { continue };
+                assert_eq!(Some(field.offset), data.offset_of_element(&fields, index), "{name}");
+                assert_eq!(
+                    fields.get_field_type_at_index(index),
+                    layouts.llvm(field.ty),
+                    "{name}: a cell has the type of its field"
+                );
+            }
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! Input: the module as emitted. Output: the module with every coroutine split, optimised; object bytes, assembly, LLVM text.
 //!
-//! Order: verify; `function(sroa)`, which turns every local into a register, also at `-O0`; `coro-early,cgscc(coro-split),coro-cleanup`; the frame
+//! Order: verify; `function(sroa)`, which turns every local into a register, also at `-O0`; `coro-early,cgscc(coro-split),coro-cleanup` (and `dce`, for what it leaves dead); the frame
 //! check; `default<On>`. The split comes *before* optimisation, so that no optimisation can carry a value across a suspension.
 //!
 //! Invariants checked, each a compiler error that names the function: LLVM's verifier accepts the module; LLVM keeps nothing in a frame but its
@@ -15,7 +15,7 @@ use inkwell::targets::{
     CodeModel, FileType, InitializationConfig, RelocMode, Target, TargetMachine,
     TargetMachineOptions, TargetTriple,
 };
-use inkwell::values::{BasicValue, FunctionValue, InstructionOpcode};
+use inkwell::values::{BasicValue, FunctionValue, InstructionOpcode, Operand};
 use orion_abi::frame::HANDLE_TO_PROMISE_BYTES;
 
 use crate::layout::align_up;
@@ -81,7 +81,7 @@ pub fn split(
     expected: &[Expected],
 ) -> Result<(), Error> {
     run(module, machine, "function(sroa)")?;
-    run(module, machine, "coro-early,cgscc(coro-split),coro-cleanup")?;
+    run(module, machine, "coro-early,cgscc(coro-split),coro-cleanup,function(dce)")?;
     check_frames(module, expected)?;
     let left = module.get_functions().find(|f| {
         f.get_name().to_bytes().starts_with(b"llvm.coro.")
@@ -182,11 +182,11 @@ fn asked_bytes(ramp: FunctionValue<'_>) -> Option<u64> {
                 continue;
             }
             let callee = instruction.get_operand(instruction.get_num_operands() - 1);
-            let callee = callee.and_then(|c| c.value())?;
+            let callee = callee.and_then(Operand::value)?;
             if callee.is_pointer_value()
                 && callee.into_pointer_value().get_name().to_bytes() == b"orion_frame_alloc"
             {
-                let bytes = instruction.get_operand(1).and_then(|o| o.value())?;
+                let bytes = instruction.get_operand(1).and_then(Operand::value)?;
                 return bytes.into_int_value().get_zero_extended_constant();
             }
         }

@@ -216,7 +216,7 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
             BinOp::Shr => builder.build_right_shift(a, count(), signed, ""),
             BinOp::Eq | BinOp::Ne | BinOp::Lt | BinOp::Le | BinOp::Gt | BinOp::Ge => {
                 let cond = self.ir.icmp(int_predicate(op, signed), a, b, "");
-                return self.ir.from_cond(cond).into();
+                return self.ir.bool_of(cond).into();
             }
         };
         value.expect("two integers of one type").into()
@@ -240,7 +240,7 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
                     _ => FloatPredicate::OGE,
                 };
                 let cond = builder.build_float_compare(predicate, a, b, "").expect("two floats");
-                return self.ir.from_cond(cond).into();
+                return self.ir.bool_of(cond).into();
             }
         };
         value.expect("two floats of one type").into()
@@ -271,7 +271,7 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
             .expect("a pair");
         let value = self.ir.extract(both, 0, "");
         let overflow = self.ir.extract(both, 1, "overflow").into_int_value();
-        let overflow = self.ir.from_cond(overflow).into();
+        let overflow = self.ir.bool_of(overflow).into();
         let layout = self.cx.layouts.of(ty);
         let values = [Some(value), Some(overflow)];
         self.in_place(layout.llvm, layout.variants.first(), &values, None)
@@ -308,8 +308,8 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
         match (value, llvm) {
             (Value::IntValue(value), BasicTypeEnum::IntType(ty)) => {
                 if to_kind == TyKind::Bool && from != TyKind::Bool {
-                    let cond = self.ir.to_cond(value);
-                    return self.ir.from_cond(cond).into();
+                    let cond = self.ir.cond_of(value);
+                    return self.ir.bool_of(cond).into();
                 }
                 self.ir.resize(value, ty, is_signed(&from)).into()
             }

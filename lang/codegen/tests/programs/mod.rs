@@ -189,7 +189,10 @@ impl Fun {
         let nothing = self.local(b.unit);
         self.assign(
             text,
-            Rvalue::Intrinsic(Intrinsic::StrPushI64, vec![string(""), Operand::Borrow(value.into())]),
+            Rvalue::Intrinsic(
+                Intrinsic::StrPushI64,
+                vec![string(""), Operand::Borrow(value.into())],
+            ),
         );
         let line = self.local(b.str);
         self.assign(
@@ -380,12 +383,18 @@ pub fn pipeline_program(count: i64, capacity: i64, depth: i64) -> Program {
     f.end(TerminatorKind::Return);
     f.at(no);
     let text = f.named("text", b.str);
-    f.assign(text, Rvalue::Intrinsic(Intrinsic::StrPushI64, vec![string("level "), copy(Local(2))]));
+    f.assign(
+        text,
+        Rvalue::Intrinsic(Intrinsic::StrPushI64, vec![string("level "), copy(Local(2))]),
+    );
     let less = f.local(b.int);
     f.checked(&b, pair, less, BinOp::Sub, copy(Local(2)), int(1));
     f.call(Callee::Body(receive), vec![copy(Local(1)), copy(less)], RETURN, vec![]);
     let again = f.local(b.str);
-    f.assign(again, Rvalue::Intrinsic(Intrinsic::StrPushI64, vec![string("level "), copy(Local(2))]));
+    f.assign(
+        again,
+        Rvalue::Intrinsic(Intrinsic::StrPushI64, vec![string("level "), copy(Local(2))]),
+    );
     let same = f.local(b.bool);
     let borrow = |l: Local| Operand::Borrow(l.into());
     f.assign(same, Rvalue::Intrinsic(Intrinsic::StrEqual, vec![borrow(text), borrow(again)]));
