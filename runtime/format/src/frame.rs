@@ -133,7 +133,7 @@ impl FrameWriter {
         bytes.extend_from_slice(&FILE_MAGIC);
         bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
         bytes.extend_from_slice(&0u32.to_le_bytes());
-        let checksum = xxhash_rust::xxh3::xxh3_64(&bytes);
+        let checksum = checksum(&bytes);
         bytes.extend_from_slice(&checksum.to_le_bytes());
         Self { bytes, checkpoint, index: 0 }
     }
@@ -164,6 +164,12 @@ impl FrameWriter {
     pub fn finish(self) -> Vec<u8> {
         self.bytes
     }
+}
+
+/// The checksum of some bytes, as headers carry it.
+#[must_use]
+pub fn checksum(bytes: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(bytes)
 }
 
 fn record_checksum(head: &[u8], payload: &[u8]) -> u64 {
@@ -278,7 +284,7 @@ fn read_header(bytes: &[u8]) -> Result<(), FormatError> {
     if bytes.len() < HEADER_BYTES {
         return Err(FormatError::corrupt("it ends inside its header"));
     }
-    if xxhash_rust::xxh3::xxh3_64(&bytes[..16]) != u64_at(bytes, 16) {
+    if checksum(&bytes[..16]) != u64_at(bytes, 16) {
         return Err(FormatError::corrupt("the checksum of its header is wrong"));
     }
     let version = u32_at(bytes, 8);
@@ -313,3 +319,6 @@ fn durable_behind(bytes: &[u8], from: usize) -> u64 {
     }
     durable
 }
+
+#[cfg(test)]
+mod tests;

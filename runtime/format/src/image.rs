@@ -6,7 +6,7 @@
 
 use crate::error::FormatError;
 use crate::frame::{self, Commit, FrameWriter, RecordKind};
-use crate::schema::{POINT_CALL, POINT_START, Schema};
+use crate::schema::{POINT_CALL, POINT_IDLE, POINT_START, Schema};
 use crate::world::{
     CAUSE_SCOPE_FAILED, ChannelItem, FRAME_COMPLETED, FRAME_ENDED, FRAME_WAITING, Globals, Item,
     Key, Object, PanicItem, Progress, ScopeItem, SharedItem, SiteItem, TASK_ENDED, TASK_READY,
@@ -112,6 +112,14 @@ impl<'a> Image<'a> {
         Ok(())
     }
 
+    /// Whether a task stands at `@idle()`.
+    fn is_idle(&self, task: &TaskItem<'_>) -> bool {
+        task.frames.last().is_some_and(|leaf| {
+            let function = &self.schema.functions[leaf.function as usize];
+            function.points[leaf.point as usize].kind == POINT_IDLE
+        })
+    }
+
     fn check(&self) -> Result<(), FormatError> {
         let wrong = |what: String| Err(FormatError::corrupt(what));
         let globals = &self.globals;
@@ -149,7 +157,8 @@ impl<'a> Image<'a> {
             if !(site(task.site) && panic(&task.panic) && panic(&task.join_error)) {
                 return wrong(format!("task {id} refers to a place that is not there"));
             }
-            if !self.scopes.contains_key(&task.scope) && id != globals.main_task {
+            let is_main = id == globals.main_task;
+            if is_main != (task.scope == 0) || !is_main && !self.scopes.contains_key(&task.scope) {
                 return wrong(format!("task {id} refers to a scope that is not there"));
             }
             if !objects(&task.locals) {
@@ -209,7 +218,9 @@ impl<'a> Image<'a> {
         let mut lined_up = BTreeSet::new();
         for (ids, state) in [(&globals.ready, TASK_READY), (&globals.idlers, TASK_WAITING)] {
             for id in ids {
-                let fits = self.tasks.get(id).is_some_and(|task| task.state == state);
+                let fits = self.tasks.get(id).is_some_and(|task| {
+                    task.state == state && (state == TASK_READY || self.is_idle(task))
+                });
                 if !fits || !lined_up.insert(*id) {
                     return wrong(format!("task {id} stands in a line that is not its own"));
                 }

@@ -247,6 +247,8 @@ pub const ARM_GEN: u32 = 5;
 pub const POINT_START: u32 = 0;
 /// `Point::kind` of a call.
 pub const POINT_CALL: u32 = 1;
+/// `Point::kind` of `@idle()`.
+pub const POINT_IDLE: u32 = 4;
 
 /// Kinds of suspend points by number, as reports name them.
 pub const POINT_KINDS: [&str; 19] = [

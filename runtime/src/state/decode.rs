@@ -209,7 +209,7 @@ impl<'a> Decoder<'a> {
         let size = unsafe { (*elem).size as usize };
         let cap = usize::try_from(item.capacity).ok();
         let bytes = cap.and_then(|cap| cap.checked_mul(size.max(1)));
-        let Some((cap, _)) = cap.zip(bytes.filter(|bytes| isize::try_from(*bytes).is_ok())) else {
+        let Some((cap, _)) = cap.zip(bytes.filter(|bytes| fits_in_memory(*bytes))) else {
             return corrupt(format!("channel {id} has an impossible capacity"));
         };
         // SAFETY: the context heads a worker; the type is the program's; the site is set by the caller.
@@ -423,7 +423,8 @@ impl<'a> Decoder<'a> {
         let length = i64::try_from(count).ok().filter(|_| elem.size == 0 || count <= left as u64);
         let size = usize::try_from(count).ok().and_then(|n| n.checked_mul(elem.size as usize));
         let bytes = size.and_then(|size| size.checked_add(size_of::<ListObject>()));
-        let (Some(length), Some(bytes)) = (length, bytes) else {
+        let (Some(length), Some(bytes)) = (length, bytes.filter(|bytes| fits_in_memory(*bytes)))
+        else {
             return corrupt("a list is cut short");
         };
         // SAFETY: the block has room for head and elements.
@@ -624,6 +625,22 @@ impl<'a> Decoder<'a> {
             }
         }
         if done == incoming.len() { Ok(()) } else { corrupt("a value contains itself") }
+    }
+}
+
+/// Blocks from this size on are asked for on trial before memory is taken for them.
+const TRIAL_BYTES: usize = 64 << 20;
+
+/// Whether the system would give that much memory: a file must not end the process by a number.
+fn fits_in_memory(bytes: usize) -> bool {
+    if bytes < TRIAL_BYTES {
+        return true;
+    }
+    // SAFETY: allocates and frees; nothing is touched.
+    unsafe {
+        let block = if bytes > isize::MAX as usize { return false } else { libc::malloc(bytes) };
+        libc::free(block);
+        !block.is_null()
     }
 }
 

@@ -36,6 +36,19 @@ impl Stage {
         Self { program, world, ctx }
     }
 
+    /// Frees the worker and the world, with whatever memory is left in them.
+    pub unsafe fn free(self) {
+        // SAFETY: both come from boxes, and nothing refers to them any more.
+        unsafe {
+            let worker = (*self.world).worker;
+            drop(Box::from_raw(self.world));
+            // A ticker's thread looks at its worker for ever.
+            if (*worker).ticker.is_none() {
+                drop(Box::from_raw(worker));
+            }
+        }
+    }
+
     /// A channel, counted once for the caller.
     pub unsafe fn chan(&self, cap: usize, elem: *const orion_abi::TypeDesc) -> *mut Chan {
         // SAFETY: as documented there.
