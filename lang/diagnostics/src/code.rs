@@ -95,6 +95,78 @@ error_codes! {
     E0023 "struct literal in a head";
     E0024 "keyword used as a name";
     E0025 "invalid use of `:=`";
+    // E01xx: names and modules
+    E0101 "unknown name";
+    E0102 "unknown type";
+    E0103 "unknown module";
+    E0104 "private name";
+    E0105 "declared twice";
+    E0106 "unknown field";
+    E0107 "unknown method";
+    E0108 "unknown variant";
+    E0109 "ambiguous name";
+    E0110 "modules import each other";
+    E0111 "unknown intrinsic";
+    E0112 "unknown label";
+    E0113 "given twice";
+    E0114 "wrong `main`";
+    E0115 "unknown class";
+    E0116 "jump outside of a loop";
+    // E02xx: types
+    E0201 "wrong type";
+    E0202 "wrong number of arguments";
+    E0203 "not a function";
+    E0204 "operator does not take this";
+    E0205 "type not known";
+    E0206 "wrong number of type arguments";
+    E0207 "missing result";
+    E0208 "variable cannot be changed";
+    E0209 "not a place";
+    E0210 "wrong use of `mut`";
+    E0211 "cannot be indexed";
+    E0212 "wrong struct literal";
+    E0213 "`?` out of place";
+    E0214 "no such conversion";
+    E0215 "not iterable";
+    E0216 "branches differ";
+    E0217 "type without an end";
+    E0218 "captured variable changed";
+    E0219 "in-out arguments overlap";
+    E0220 "wrong default argument";
+    E0221 "not for C";
+    E0225 "range as a value";
+    // E03xx: patterns
+    E0301 "not every case is matched";
+    E0302 "pattern may fail";
+    E0303 "pattern of another type";
+    E0304 "alternatives bind differently";
+    E0305 "wrong fields in a pattern";
+    E0306 "empty range pattern";
+    // E04xx: linearity and leaks
+    E0401 "task is not joined";
+    E0402 "handle used twice";
+    E0403 "handle where no handle may be";
+    E0404 "loop over handles left early";
+    E0405 "channel leaks";
+    // E05xx: tasks, scopes and generators
+    E0501 "`spawn` without a scope";
+    E0502 "scope escapes";
+    E0503 "yield outside of a generator";
+    E0504 "yield of another type";
+    E0505 "no scope to cancel";
+    E0506 "arms exclude each other";
+    E0507 "jump out of `defer`";
+    E0508 "not a channel";
+    // E06xx: constants and arithmetic
+    E0601 "number does not fit";
+    E0602 "constant would panic";
+    E0603 "not constant";
+    E0604 "constant defined by itself";
+    // E07xx: classes and generics
+    E0701 "class missing";
+    E0702 "overlapping instances";
+    E0703 "wrong instance";
+    E0704 "wrong class";
     // E08xx: limits
     E0801 "nested too deeply";
     E0802 "expression too long";
@@ -113,6 +185,9 @@ error_codes! {
     E1007 "module not found";
     // W0xxx: warnings
     W0001 "doc comment documents nothing";
+    W0201 "value without effect";
+    W0202 "code is never reached";
+    W0301 "arm is never reached";
 }
 
 impl ErrorCode {
