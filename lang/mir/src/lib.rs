@@ -8,6 +8,7 @@ pub mod bitset;
 pub mod body;
 pub mod build;
 pub mod cfg;
+pub mod interp;
 pub mod intrinsic;
 pub mod passes;
 pub mod pipeline;
