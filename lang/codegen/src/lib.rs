@@ -118,6 +118,9 @@ pub fn compile(program: &Program, options: Options) -> Result<Vec<u8>, Error> {
     if options.verify {
         passes::verify(module, "the coroutine split")?;
     }
+    if options.opt_level != OptLevel::O0 {
+        passes::link_fast(module)?;
+    }
     passes::optimise(module, &machine, options.opt_level)?;
     if options.verify {
         passes::verify(module, "optimisation")?;

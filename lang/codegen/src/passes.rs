@@ -3,13 +3,14 @@
 //! Input: the module as emitted. Output: the module with every coroutine split, optimised; object bytes, assembly, LLVM text.
 //!
 //! Order: verify; `function(sroa)`, which turns every local into a register, also at `-O0`; `coro-early,cgscc(coro-split),coro-cleanup` (and `dce`, for what it leaves dead); the frame
-//! check; `default<On>`. The split comes *before* optimisation, so that no optimisation can carry a value across a suspension.
+//! check; the runtime's hot paths are linked in as bitcode; `default<On>`. The split comes *before* optimisation, so that no optimisation can carry a value across a suspension.
 //!
 //! Invariants checked, each a compiler error that names the function: LLVM's verifier accepts the module; LLVM keeps nothing in a frame but its
 //! own two words, the promise and an index; no `llvm.coro.*` is left.
 
 use inkwell::OptimizationLevel;
-use inkwell::module::Module;
+use inkwell::memory_buffer::MemoryBuffer;
+use inkwell::module::{Linkage, Module};
 use inkwell::passes::PassBuilderOptions;
 use inkwell::targets::{
     CodeModel, FileType, InitializationConfig, RelocMode, Target, TargetMachine,
@@ -93,6 +94,23 @@ pub fn split(
         }
         None => Ok(()),
     }
+}
+
+/// The runtime's hot paths, as bitcode.
+static FAST: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/orion_fast.bc"));
+
+/// Adds the definitions of the runtime's hot paths, so that they can be inlined. They are not emitted: the static library has them, too.
+pub fn link_fast(module: &Module<'_>) -> Result<(), Error> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Error::new(format!("LLVM does not take the runtime's bitcode: {error}"))
+    };
+    let buffer = MemoryBuffer::create_from_memory_range_copy(FAST, "orion_fast");
+    let fast = Module::parse_bitcode_from_buffer(&buffer, module.get_context())
+        .map_err(|error| failed(&error))?;
+    for function in fast.get_functions().filter(|f| f.count_basic_blocks() > 0) {
+        function.set_linkage(Linkage::AvailableExternally);
+    }
+    module.link_in_module(fast).map_err(|error| failed(&error))
 }
 
 /// Optimises the split module.
