@@ -9,9 +9,9 @@
 //! the place of what was meant.
 //!
 //! A string that is never closed swallows everything up to the next quote and turns the rest of
-//! the file inside out. Therefore the state at the first string that runs over a line end is
-//! kept; when the file ends inside a string, the lexer goes back there, closes that string at
-//! the end of its line, and lexes the rest again.
+//! the file inside out; [`unclosed`] finds the one to blame.
+
+mod unclosed;
 
 use crate::number::parse_number;
 use crate::token::{Tok, Token, keyword};
@@ -22,9 +22,6 @@ use orion_syntax::{SourceFile, Span, Symbol};
 
 /// Names longer than this are refused: they come from damaged files and would fill messages.
 pub const NAME_BYTES_MAX: usize = 255;
-
-/// Unclosed strings after which the lexer gives up, so that its time stays linear.
-const UNCLOSED_STRINGS_MAX: usize = 10;
 
 /// Lexical errors after which the lexer stops reporting: the file is no program.
 const ERRORS_MAX: usize = 100;
@@ -135,10 +132,10 @@ pub fn lex(file: &SourceFile) -> Lexed {
         pending_docs: Docs::default(),
         interpolations: Vec::new(),
         outermost: None,
-        first_over_line: None,
-        unclosed_count: 0,
+        over_line: Vec::new(),
+        over_line_count: 0,
     };
-    lexer.run();
+    lexer.lex_and_close_strings();
     lexer.flush_docs(file.text.len());
     lexer.out.diagnostics.truncate(ERRORS_MAX);
     lexer.out
@@ -160,6 +157,7 @@ struct Checkpoint {
     token_count: usize,
     diagnostic_count: usize,
     docs_count: usize,
+    over_line_count: usize,
     /// The brace of the interpolation that ran over the line's end, if one did.
     brace: Option<usize>,
 }
@@ -172,28 +170,13 @@ struct Lexer<'a> {
     pending_docs: Docs,
     interpolations: Vec<Interpolation>,
     outermost: Option<Checkpoint>,
-    first_over_line: Option<Checkpoint>,
-    unclosed_count: usize,
+    /// The first strings that ran over a line end: [`unclosed`]'s suspects.
+    over_line: Vec<Checkpoint>,
+    /// How many did.
+    over_line_count: usize,
 }
 
 impl Lexer<'_> {
-    fn run(&mut self) {
-        loop {
-            self.lex_to_end();
-            // Inside a string (or its interpolation) at the end of the file?
-            if self.outermost.is_none() {
-                return;
-            }
-            let checkpoint = self.first_over_line.or(self.outermost);
-            let Some(checkpoint) = checkpoint else { return };
-            self.close_at_line_end(checkpoint);
-            self.unclosed_count += 1;
-            if self.unclosed_count == UNCLOSED_STRINGS_MAX {
-                return;
-            }
-        }
-    }
-
     fn span(&self, start: usize, end: usize) -> Span {
         Span::new(self.file.id, start as u32, end as u32)
     }
@@ -305,6 +288,13 @@ impl Lexer<'_> {
         }
         let shown = if c.is_control() { format!("{c:?}") } else { format!("`{c}`") };
         let message = format!("unexpected character {shown}");
+        let again = previous.is_some_and(|d| {
+            d.message == message && !self.text[d.primary.span.end as usize..start].contains('\n')
+        });
+        if again {
+            // A closing partner, most likely.
+            return;
+        }
         let mut d = Diagnostic::new(ErrorCode::E0001, self.span(start, self.at), message)
             .label("no token begins so");
         d.help = match c {
@@ -411,19 +401,8 @@ impl Lexer<'_> {
             token_count: self.out.tokens.len(),
             diagnostic_count: self.out.diagnostics.len(),
             docs_count: self.out.docs.len(),
+            over_line_count: self.over_line_count,
             brace: None,
-        }
-    }
-
-    /// The outermost open string runs over a line end: the first to do so is the one to blame
-    /// if the file ends inside a string.
-    fn note_over_line(&mut self, brace: Option<usize>) {
-        if self.first_over_line.is_none()
-            && let Some(outermost) = self.outermost
-        {
-            let line_end = self.text[outermost.quote..].find('\n').map(|i| outermost.quote + i);
-            let brace = brace.filter(|&b| line_end.is_some_and(|end| b < end));
-            self.first_over_line = Some(Checkpoint { brace, ..outermost });
         }
     }
 
@@ -591,43 +570,6 @@ impl Lexer<'_> {
         }
         self.at = end;
         self.push(Tok::Char('?'), start, end);
-    }
-
-    /// Goes back to an unclosed string, reports it, and closes it at the end of its line, before
-    /// the brackets and separators that stand there.
-    fn close_at_line_end(&mut self, checkpoint: Checkpoint) {
-        let Checkpoint { quote, token_count, diagnostic_count, docs_count, brace } = checkpoint;
-        self.out.tokens.truncate(token_count);
-        self.out.diagnostics.truncate(diagnostic_count);
-        self.out.docs.truncate(docs_count);
-        self.pending_docs = Docs::default();
-        self.interpolations.clear();
-        self.outermost = None;
-        self.first_over_line = None;
-        let line = self.text[quote + 1..].split('\n').next().unwrap_or("");
-        let line_end = quote + 1 + line.len();
-        let closers = |c: char| matches!(c, ')' | ']' | '}' | ',' | ';') || c.is_whitespace();
-        let end = quote + 1 + line.trim_end_matches(closers).len();
-        self.out.damaged.push((quote as u32, line_end as u32));
-        let d = match brace {
-            Some(brace) => Diagnostic::new(
-                ErrorCode::E0008,
-                self.span(brace, brace + 1),
-                "this interpolation is not closed",
-            )
-            .label("its `}` is missing")
-            .help("a brace in a string is written `\\{`"),
-            None => Diagnostic::new(
-                ErrorCode::E0002,
-                self.span(quote, end),
-                "this string is not closed",
-            )
-            .label("its `\"` is missing"),
-        };
-        self.report(d);
-        let text = Symbol::intern(&self.text[quote + 1..end]);
-        self.push(Tok::Str(text), quote, end);
-        self.at = end;
     }
 }
 

@@ -82,6 +82,26 @@ fn unclosed_strings_do_not_turn_the_file_inside_out() {
 }
 
 #[test]
+fn texts_of_several_lines_are_not_blamed_for_unclosed_strings() {
+    let text = "const A = \"one\ntwo\"\n";
+    let open = "fn f() { g(\"x) }\n";
+    let rest = "fn h() { i(\"a\"); j(\"b {c}\") }\n";
+    assert_eq!(codes(&[text, open].concat()), ["E0002@3:12"]);
+    assert_eq!(codes(&[open, text].concat()), ["E0002@1:12"]);
+    assert_eq!(codes(&[text, open, rest].concat()), ["E0002@3:12"]);
+    assert_eq!(codes(&[text, rest, text, open, rest].concat()), ["E0002@6:12"]);
+    assert_eq!(codes(&[text, open, rest, text, open].concat()), ["E0002@3:12", "E0002@7:12"]);
+}
+
+#[test]
+fn characters_that_are_no_tokens_are_reported_once_a_line() {
+    assert_eq!(
+        codes("fn main() {\n    f(`a`, `b`)\n    g(`c`, #)\n}"),
+        ["E0001@2:7", "E0001@3:7", "E0001@3:12"]
+    );
+}
+
+#[test]
 fn limits_are_errors() {
     for text in [
         "(".repeat(1_000_000),
