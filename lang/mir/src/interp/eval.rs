@@ -404,6 +404,9 @@ fn binary(op: BinOp, kind: &TyKind, a: &Value, b: &Value) -> Result<Value, Fault
                 BinOp::Ge => boolean(a >= b),
             }
         }
+        // Channels.
+        (Value::Ref(a), Value::Ref(b)) if op == BinOp::Eq => boolean(a == b),
+        (Value::Ref(a), Value::Ref(b)) if op == BinOp::Ne => boolean(a != b),
         _ => return Err(format!("{op:?} of {a:?} and {b:?}")),
     })
 }

@@ -4,7 +4,8 @@
 //! polls of loops are removed, polls at the entries of functions that can recurse are added. Postcondition: every cycle of a graph, and every cycle of
 //! calls, passes a suspend point that gives way (a poll, yield, sleep, idle, pause or checkpoint; channel operations do not count, they may be ready for ever).
 //!
-//! Algorithm: a back edge is one that goes to an earlier or the same block in reverse postorder. A poll at one is needless where another
+//! Algorithm: a back edge is one that goes to an earlier or the same block in reverse postorder, without unwinding (clean-up that fails and goes on
+//! with the rest of the clean-up has done a part of it). A poll at one is needless where another
 //! suspend point of the loop that gives way dominates it. A back edge without one gets a poll when the body has nothing to clean up (all its
 //! unwinding paths lead straight out), else that is an error of the builder. Recursion: strongly connected components (Tarjan) of the call graph,
 //! where calls of function values lead to every body whose address is taken.
@@ -58,10 +59,10 @@ fn loops(body: &mut Body) -> Result<(), Block> {
     let mut needless = Vec::new();
     let mut missing = Vec::new();
     for &block in &order {
-        for (index, header) in
-            cfg::targets(&body.block(block).terminator.kind).into_iter().enumerate()
-        {
-            if dominators.position(header) > dominators.position(block) {
+        let edges = cfg::edges(&body.block(block).terminator.kind);
+        for (index, edge) in edges.into_iter().enumerate() {
+            let header = edge.target;
+            if edge.unwind || dominators.position(header) > dominators.position(block) {
                 continue;
             }
             let polls = matches!(

@@ -1,4 +1,4 @@
-//! Structure and types (invariants 2 to 7, and 13).
+//! Structure and types (invariants 2 to 7, and 13). Channels are compared by `Eq` and `Ne` as if they were scalars.
 
 use crate::access;
 use crate::body::{
@@ -237,6 +237,12 @@ fn rvalue(cx: &Checker<'_>, value: &Rvalue) -> Result<Option<TyKind>, String> {
     Ok(Some(match value {
         Rvalue::Use(operand) => cx.owned(operand)?,
         Rvalue::Binary(op, a, b) => {
+            if let BinOp::Eq | BinOp::Ne = op
+                && let (a, b @ TyKind::Chan(_)) = (cx.borrowed(a)?, cx.borrowed(b)?)
+            {
+                ensure(a == b, || format!("{op:?} of {a:?} and {b:?}"))?;
+                return Ok(Some(TyKind::Bool));
+            }
             let (a, b) = (scalar(a)?, scalar(b)?);
             let shift = matches!(op, BinOp::Shl | BinOp::Shr);
             let fits = if shift { matches!(b, TyKind::Int(_)) } else { a == b };
@@ -379,6 +385,8 @@ fn check_terminator(cx: &Checker<'_>, kind: &TerminatorKind) -> Check {
                 ensure(is_scalar(&kind), || format!("{operand:?} is no scalar"))
             };
             match failure {
+                // A float that does not fit has no value to show.
+                Failure::Cast(Operand::Const(Const::Unit)) => Ok(()),
                 Failure::Shift(a, _) | Failure::Cast(a) | Failure::Length(a) => scalar(a),
                 Failure::Index(a, b) => scalar(a).and(scalar(b)),
                 _ => Ok(()),
