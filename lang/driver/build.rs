@@ -1,6 +1,8 @@
-//! Builds the runtime as a static library, which the driver embeds in the compiler.
+//! Builds the runtime as a static library, which the driver embeds in the compiler, and lists the
+//! standard library, whose sources it embeds as well.
 //!
-//! Input: the sources of `runtime/`. Output: `liborion_runtime.a` in `OUT_DIR`.
+//! Input: the sources of `runtime/`, the files of `stdlib/`. Output, in `OUT_DIR`:
+//! `liborion_runtime.a` and `stdlib.rs`.
 //!
 //! The runtime cannot be an ordinary dependency: cargo would link it into the compiler, whereas it
 //! must travel inside the compiler as bytes and be linked into each compiled program. So a nested
@@ -19,7 +21,7 @@ fn main() {
     let manifest = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
     let root = manifest.join("../..").canonicalize().expect("the workspace's root");
     let out = PathBuf::from(variable("OUT_DIR"));
-    for watched in ["runtime", "Cargo.lock", "Cargo.toml", "rust-toolchain.toml"] {
+    for watched in ["runtime", "stdlib", "Cargo.lock", "Cargo.toml", "rust-toolchain.toml"] {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
     }
     println!("cargo::rerun-if-env-changed=LLVM_SYS_221_PREFIX");
@@ -29,6 +31,23 @@ fn main() {
     std::fs::copy(&archive, &embedded)
         .unwrap_or_else(|error| panic!("cannot copy {}: {error}", archive.display()));
     strip(&embedded);
+    list_library(&root.join("stdlib"), &out.join("stdlib.rs"));
+}
+
+/// Writes an array of (name, source) of all modules, in alphabetical order.
+fn list_library(folder: &Path, list: &Path) {
+    let entries = std::fs::read_dir(folder).expect("the folder of the standard library");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let mut modules: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|extension| extension == "or")).collect();
+    modules.sort();
+    let mut text = String::from("&[\n");
+    for path in modules {
+        let name = path.file_stem().expect("a file has a name").to_string_lossy();
+        text += &format!("({name:?}, include_str!({:?})),\n", path.display().to_string());
+    }
+    text += "]\n";
+    std::fs::write(list, text).expect("OUT_DIR can be written");
 }
 
 fn variable(name: &str) -> String {
