@@ -255,8 +255,8 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
         match self.mode.clone() {
             Mode::Direct { .. } => {
                 let frame = self.make_frame(ctx, point);
-                self.ir.store(frame, self.child(ctx), Class::Any);
                 self.runtime("orion_park", &[frame.into()]);
+                self.ir.store(frame, self.child(ctx), Class::Any);
                 self.return_suspended();
             }
             Mode::Coroutine { promise, suspend, .. } => {

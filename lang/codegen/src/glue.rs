@@ -203,12 +203,48 @@ impl<'c, 'p> Cx<'c, 'p> {
         let one = ir.icmp(IntPredicate::EQ, count, ir.int(1), "one");
         ir.cond(one, last, done);
         ir.at(last);
-        let slow = self.drop_slow();
-        let desc = self.type_desc(ty);
-        ir.call(slow, &[ctx, object.into(), desc.into()], "");
+        if let Some(bytes) = self.plain_element_bytes(ty) {
+            let free = self.free_fn(bytes);
+            ir.call(free, &[ctx, object.into()], "");
+        } else {
+            let slow = self.drop_slow();
+            let desc = self.type_desc(ty);
+            ir.call(slow, &[ctx, object.into(), desc.into()], "");
+        }
         ir.br(done);
         ir.at(done);
         ir.ret(None);
+    }
+
+    /// Element size of strings and of lists whose elements own nothing.
+    fn plain_element_bytes(&mut self, ty: Ty) -> Option<u64> {
+        match self.program.types.kind(ty) {
+            TyKind::Str => Some(1),
+            TyKind::List(elem) if !self.program.types.needs_drop(*elem) => {
+                Some(self.layouts.of(*elem).size)
+            }
+            _ => None,
+        }
+    }
+
+    /// `(ctx, object)`: frees a string or list of elements of so many bytes that own nothing.
+    fn free_fn(&mut self, element_bytes: u64) -> FunctionValue<'c> {
+        let ptr = self.t.ptr.into();
+        let ty = fn_type(&self.t, None, &[ptr, ptr]);
+        self.helper(format!("free.{element_bytes}"), ty, |cx, ir, function| {
+            cx.enum_attribute(function, "noinline");
+            let [ctx, object] = params(function);
+            let cap =
+                ir.offset(object.into_pointer_value(), offset_of!(ListObject, cap) as u64, "");
+            let cap = ir.load_int(cap, Class::Head, "cap");
+            let builder = &ir.b;
+            let bytes = builder.build_int_nsw_mul(cap, ir.int(element_bytes), "");
+            let bytes = bytes.expect("integers");
+            let head = ir.int(size_of::<ListObject>() as u64);
+            let bytes = builder.build_int_nsw_add(bytes, head, "").expect("integers");
+            cx.call(ir, "orion_free", &[ctx, object, bytes.into()]);
+            ir.ret(None);
+        })
     }
 
     /// `(ctx, object, type)`: the last owner is gone. Never inlined: it hands out the address of a local.
@@ -300,6 +336,26 @@ impl<'c, 'p> Cx<'c, 'p> {
             let longer = ir.b.build_int_nsw_add(len, ir.int(1), "").expect("integers");
             ir.store(longer, len_ptr, Class::Head);
             ir.ret(Some(object.into()));
+        })
+    }
+
+    /// `(ctx, str, str) -> 0 or 1`: most differ in length, or are the same object.
+    pub fn str_equal_fn(&mut self) -> FunctionValue<'c> {
+        let (ptr, i32) = (self.t.ptr.into(), self.t.i32.into());
+        let ty = fn_type(&self.t, Some(i32), &[ptr, ptr, ptr]);
+        self.helper("str.equal".to_owned(), ty, |cx, ir, function| {
+            let [ctx, a, b] = params(function);
+            let (left, right) = (a.into_pointer_value(), b.into_pointer_value());
+            let (differ, maybe) = (ir.block("differ"), ir.block("maybe"));
+            let a_len = ir.load_int(len_of(ir, left), Class::Head, "len");
+            let b_len = ir.load_int(len_of(ir, right), Class::Head, "len");
+            let equal = ir.icmp(IntPredicate::EQ, a_len, b_len, "");
+            ir.cond(equal, maybe, differ);
+            ir.at(differ);
+            ir.ret(Some(ir.int32(0).into()));
+            ir.at(maybe);
+            let result = cx.call(ir, "orion_str_equal", &[ctx, a, b]);
+            ir.ret(result);
         })
     }
 

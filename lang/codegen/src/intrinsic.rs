@@ -37,7 +37,13 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
             let elem = self.element_ty(operands, ty)?;
             args.push(self.cx.type_desc(elem).into());
         }
-        let result = self.runtime(info.symbol, &args);
+        let result = if op == Intrinsic::StrEqual {
+            let equal = self.cx.str_equal_fn();
+            args.insert(0, self.ctx().into());
+            self.ir.call(equal, &args, "equal")
+        } else {
+            self.runtime(info.symbol, &args)
+        };
         Ok(self.abi_result(result, ty))
     }
 
