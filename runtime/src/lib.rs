@@ -20,5 +20,7 @@ pub mod scope;
 pub mod sites;
 pub mod start;
 pub mod state;
+#[cfg(test)]
+pub mod testing;
 pub mod timer;
 pub mod world;

@@ -30,12 +30,15 @@ const STACK_LINES_MAX: usize = 40;
 const GROUP_NAMES_MAX: usize = 5;
 
 /// `file:line:column` of a site.
+///
+/// # Safety
+/// `site` is null or valid.
 #[must_use]
-pub fn place(site: *const Site) -> String {
+pub unsafe fn place(site: *const Site) -> String {
     if site.is_null() {
         return String::from("unknown place");
     }
-    // SAFETY: sites are constant data or interned for ever.
+    // SAFETY: the caller's promise; sites are constant data or interned for ever.
     unsafe { format!("{}:{}:{}", (*site).file.as_str(), (*site).line, (*site).column) }
 }
 
@@ -44,9 +47,11 @@ fn write_call(out: &mut String, site: *const Site) {
     if site.is_null() {
         return;
     }
-    // SAFETY: as above.
-    let function = unsafe { (*site).function.as_str() };
-    let _ = writeln!(out, "  at {function} ({})", place(site));
+    // SAFETY: sites are constant data or interned for ever.
+    unsafe {
+        let function = (*site).function.as_str();
+        let _ = writeln!(out, "  at {function} ({})", place(site));
+    }
 }
 
 /// `task 3 "name"`.
@@ -75,8 +80,11 @@ pub fn panic(panic: &Panic) -> String {
                     let _ = writeln!(out, "  in {title}");
                 } else {
                     // SAFETY: as above.
-                    let function = unsafe { (**site).function.as_str() };
-                    let _ = writeln!(out, "  in {title}, spawned by {function} ({})", place(*site));
+                    unsafe {
+                        let function = (**site).function.as_str();
+                        let place = place(*site);
+                        let _ = writeln!(out, "  in {title}, spawned by {function} ({place})");
+                    }
                 }
             }
         }
@@ -219,7 +227,8 @@ fn write_stack(out: &mut String, lines: &[*const Site]) {
 
 /// Whether two sites are the same place.
 fn same_place(a: *const Site, b: *const Site) -> bool {
-    a == b || place(a) == place(b)
+    // SAFETY: as above.
+    a == b || unsafe { place(a) == place(b) }
 }
 
 /// What the leaf of a suspended task waits for.

@@ -164,7 +164,7 @@ impl Job {
                 sched::spawn_main(worker);
             }
             signals::install(worker, durable);
-            sched::prepare(worker, STACK_BYTES - STACK_RESERVE_BYTES);
+            sched::prepare(worker, STACK_BYTES - STACK_RESERVE_BYTES, !resumed);
             let end = sched::run(worker);
             finish(world, end)
         }

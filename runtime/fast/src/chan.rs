@@ -177,6 +177,10 @@ pub unsafe fn recv_now(ctx: *mut Ctx, chan: *mut Chan, destination: *mut u8) -> 
 pub unsafe extern "C" fn orion_try_send(ctx: *mut Ctx, chan: *mut u8, value: *mut u8) -> u32 {
     // SAFETY: the caller's promise.
     unsafe {
+        // Only a forged state file can hold a null channel where one is used.
+        if chan.is_null() {
+            return OUTCOME_CLOSED;
+        }
         if (*ctx).force == 0 {
             let outcome = send_now(ctx, chan.cast(), value);
             if outcome != OUTCOME_BLOCK {
@@ -195,6 +199,9 @@ pub unsafe extern "C" fn orion_try_send(ctx: *mut Ctx, chan: *mut u8, value: *mu
 pub unsafe extern "C" fn orion_try_recv(ctx: *mut Ctx, chan: *mut u8, destination: *mut u8) -> u32 {
     // SAFETY: the caller's promise.
     unsafe {
+        if chan.is_null() {
+            return OUTCOME_CLOSED;
+        }
         if (*ctx).force == 0 {
             let outcome = recv_now(ctx, chan.cast(), destination);
             if outcome != OUTCOME_BLOCK {

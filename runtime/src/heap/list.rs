@@ -40,7 +40,7 @@ pub unsafe fn with_capacity(ctx: *mut Ctx, cap: usize, elem: *const TypeDesc) ->
         let wanted = size.checked_mul(cap).and_then(|bytes| bytes.checked_add(HEAD_BYTES));
         let Some(wanted) = wanted else { exhausted(usize::MAX) };
         let bytes = usable_bytes(wanted);
-        let cap = if size == 0 { cap } else { (bytes - HEAD_BYTES) / size };
+        let cap = (bytes - HEAD_BYTES).checked_div(size).unwrap_or(cap);
         // The size is asked for as it will be given back: from the capacity.
         let list = block_alloc(ctx, HEAD_BYTES + cap * size);
         list.cast::<ListObject>().write(ListObject { rc: 1, len: 0, cap: cap as i64 });

@@ -27,7 +27,7 @@ fn write_float<F: Display + LowerExp>(out: &mut String, value: F, wide: f64) {
     // f32's own 1e-5 lies just below f64's: compare what prints, not what is stored.
     if magnitude.is_finite()
         && magnitude != 0.0
-        && (magnitude < POSITIONAL_MIN || magnitude >= POSITIONAL_END)
+        && !(POSITIONAL_MIN..POSITIONAL_END).contains(&magnitude)
     {
         let _ = write!(out, "{value:e}");
         let tail = &out[start..];

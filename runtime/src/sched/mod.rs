@@ -16,6 +16,9 @@ pub mod signals;
 pub mod teardown;
 pub mod ticker;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     ptr::null_mut,
     sync::atomic::{Ordering, compiler_fence},
@@ -342,8 +345,8 @@ pub unsafe fn spawn_main(worker: *mut Worker) {
 /// Prepares a worker for running on this thread's stack, `stack_bytes` of which lie below the caller.
 ///
 /// # Safety
-/// `worker` has a world.
-pub unsafe fn prepare(worker: *mut Worker, stack_bytes: usize) {
+/// `worker` has a world. `fresh`: it was not restored (a restored one goes on counting where it stood).
+pub unsafe fn prepare(worker: *mut Worker, stack_bytes: usize, fresh: bool) {
     let here = 0u8;
     // SAFETY: the caller's promise.
     unsafe {
@@ -356,7 +359,8 @@ pub unsafe fn prepare(worker: *mut Worker, stack_bytes: usize) {
             Force::Restore => 2,
         };
         (*worker).always_poll = (*ctx).force != 0 || (*world).clock.is_virtual();
-        (*worker).countdown =
-            if (*worker).always_poll { ops::next_countdown(ctx) } else { u64::MAX };
+        if fresh && (*worker).always_poll {
+            (*worker).countdown = ops::next_countdown(ctx);
+        }
     }
 }

@@ -120,7 +120,7 @@ pub unsafe extern "C" fn orion_poll(ctx: *mut Ctx, stack_pointer: i64) -> u32 {
             return OUTCOME_BLOCK;
         }
         if (*worker).always_poll {
-            (*worker).countdown -= 1;
+            (*worker).countdown = (*worker).countdown.saturating_sub(1);
             if (*worker).countdown > 0 {
                 return OUTCOME_DONE;
             }

@@ -147,7 +147,8 @@ unsafe fn park_arms(ctx: *mut Ctx, task: *mut Task, frame: *mut Frame, point: &P
     // SAFETY: as for `orion_park`.
     unsafe {
         init_nodes(frame);
-        if (*ctx).force != 0 {
+        // A join with a timeout has no first half; under `ORION_FORCE` nothing was tried either.
+        if (*ctx).force != 0 || kind_of(point) == PointKind::JoinTimeout {
             let outcome = try_arms(ctx, frame, point);
             if outcome != OUTCOME_BLOCK {
                 complete(ctx, frame, outcome);
