@@ -157,15 +157,15 @@ intrinsics! {
 
     // Generators. Type arguments: T yielded, U sent, R result. The generator is in-out.
     /// `g.send(s)`: resumes with `s`; `None` when done. Panics before the first `next`.
-    GenSend "$gen_send" 3 ((Gen, true), (U, false)) Opt(&T), false;
+    GenSend "gen_send" 3 ((Gen, true), (U, false)) Opt(&T), true;
     /// `g.next()`: resumes; the second argument is `U`'s default, sent where it has started.
-    GenNext "$gen_next" 3 ((Gen, true), (U, false)) Opt(&T), false;
+    GenNext "gen_next" 3 ((Gen, true), (U, false)) Opt(&T), true;
     /// `g.result()`: what it returned; panics unless done.
-    GenResult "$gen_result" 3 ((Gen, true)) R, false;
+    GenResult "gen_result" 3 ((Gen, true)) R, true;
     /// `g.done()`
-    GenDone "$gen_done" 3 ((Gen, true)) Bool, false;
+    GenDone "gen_done" 3 ((Gen, true)) Bool, true;
     /// `g.stop()`: runs the pending `defer`s; then the generator is done. Harmless twice.
-    GenStop "$gen_stop" 3 ((Gen, true)) Unit, false;
+    GenStop "gen_stop" 3 ((Gen, true)) Unit, true;
     /// `@save(g)`; T is the generator's type.
     Save "save" 1 ((T, false)) List(&U8), false;
     /// `@load[Gen[i64]](bytes)`; T is the generator's type.

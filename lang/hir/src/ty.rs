@@ -192,6 +192,10 @@ pub struct TyTable {
     ids: HashMap<Ty, TyId>,
     /// Whether a `Param` is reachable; lets `subst` return at once for closed types.
     has_param: Vec<bool>,
+    /// Whether an `Infer` is reachable.
+    has_infer: Vec<bool>,
+    /// Whether an `Error` is reachable.
+    has_error: Vec<bool>,
 }
 
 impl Default for TyTable {
@@ -256,7 +260,13 @@ impl TyTable {
     /// A table that holds the types without parts, at the constant ids.
     #[must_use]
     pub fn new() -> Self {
-        let mut table = Self { kinds: Vec::new(), ids: HashMap::new(), has_param: Vec::new() };
+        let mut table = Self {
+            kinds: Vec::new(),
+            ids: HashMap::new(),
+            has_param: Vec::new(),
+            has_infer: Vec::new(),
+            has_error: Vec::new(),
+        };
         for kind in COMMON {
             table.intern(kind.clone());
         }
@@ -270,8 +280,16 @@ impl TyTable {
         }
         let id = TyId::from_u32(u32::try_from(self.kinds.len()).expect("fewer than 2^32 types"));
         let mut has_param = matches!(kind, Ty::Param(_));
-        for_each_part(&kind, |part| has_param |= self.has_param[part.index()]);
+        let mut has_infer = matches!(kind, Ty::Infer(_));
+        let mut has_error = matches!(kind, Ty::Error);
+        for_each_part(&kind, |part| {
+            has_param |= self.has_param[part.index()];
+            has_infer |= self.has_infer[part.index()];
+            has_error |= self.has_error[part.index()];
+        });
         self.has_param.push(has_param);
+        self.has_infer.push(has_infer);
+        self.has_error.push(has_error);
         self.kinds.push(kind.clone());
         self.ids.insert(kind, id);
         id
@@ -287,6 +305,18 @@ impl TyTable {
     #[must_use]
     pub fn has_param(&self, id: TyId) -> bool {
         self.has_param[id.index()]
+    }
+
+    /// Whether an inference variable is reachable from the type.
+    #[must_use]
+    pub fn has_infer(&self, id: TyId) -> bool {
+        self.has_infer[id.index()]
+    }
+
+    /// Whether the type of an error is reachable from the type.
+    #[must_use]
+    pub fn has_error(&self, id: TyId) -> bool {
+        self.has_error[id.index()]
     }
 
     /// `[element]`
