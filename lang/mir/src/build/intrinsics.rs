@@ -64,6 +64,9 @@ impl<'h> Builder<'_, '_, 'h> {
             }
             H::Exit => {
                 let status = self.borrow(values[0]);
+                // The system keeps the low bits only.
+                let i32 = self.int(crate::ty::IntTy::I32);
+                let status = self.cast(status, i32);
                 let unit = self.unit();
                 self.temp_of(unit, Rvalue::Intrinsic(Intrinsic::Exit, vec![status]));
                 self.terminate(TerminatorKind::Unreachable);
