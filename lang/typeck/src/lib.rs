@@ -10,10 +10,10 @@
 mod classes;
 mod consts;
 mod declare;
+mod exhaustive;
 mod globals;
 mod infer;
 mod signatures;
-pub mod stdlib;
 mod suggest;
 mod types;
 
@@ -72,6 +72,7 @@ pub fn check_program(modules: &[SourceModule]) -> Checked {
     globals.declare_all();
     globals.lower_signatures();
     globals.infer_all();
+    globals.check_patterns();
     let mut diagnostics = globals.diagnostics;
     orion_diagnostics::sort_and_dedup(&mut diagnostics);
     Checked { program: globals.program, diagnostics }

@@ -520,11 +520,7 @@ fn overlap(a: &Place, b: &Place) -> Option<bool> {
     let mut by_index = false;
     for (x, y) in a.projections.iter().zip(&b.projections) {
         match (&x.kind, &y.kind) {
-            (ProjectionKind::Field(x), ProjectionKind::Field(y)) => {
-                if x != y {
-                    return None;
-                }
-            }
+            (ProjectionKind::Field(x), ProjectionKind::Field(y)) if x != y => return None,
             (ProjectionKind::Index(x), ProjectionKind::Index(y)) => match (&x.kind, &y.kind) {
                 (ExprKind::Int(x), ExprKind::Int(y)) if x != y => return None,
                 _ => by_index = true,

@@ -70,7 +70,8 @@ impl Infer<'_, '_> {
         }
     }
 
-    /// Converts implicitly where that is allowed.
+    /// Converts implicitly where that is allowed; gives the value back where it is not.
+    #[expect(clippy::result_large_err, reason = "the error is the value itself")]
     pub(super) fn try_coerce(&mut self, value: Expr, wanted: TyId) -> Result<Expr, Expr> {
         let from = self.shallow(value.ty);
         let to = self.shallow(wanted);

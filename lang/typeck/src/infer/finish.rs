@@ -155,10 +155,10 @@ impl Infer<'_, '_> {
         let span = e.span;
         match &mut e.kind {
             ExprKind::Int(value) => self.check_literal(*value, e.ty, span),
-            ExprKind::Binary(op, left, _) if op.is_comparison() => {
-                if !is_primitive(self.kind(left.ty)) {
-                    self.compare_by_class(e);
-                }
+            ExprKind::Binary(op, left, _)
+                if op.is_comparison() && !is_primitive(self.kind(left.ty)) =>
+            {
+                self.compare_by_class(e);
             }
             ExprKind::Cast(kind, inner)
                 if matches!(kind, CastKind::Checked | CastKind::Wrapping) =>

@@ -206,11 +206,11 @@ impl Infer<'_, '_> {
                     .error(ErrorCode::E0507, span, format!("`{word}` cannot leave a `defer` block"))
                     .label("jumps out of the block");
                 self.emit(error);
-                expr(ExprKind::Unit, TyTable::NEVER, span)
+                error_expr(span)
             }
             None => {
                 self.report_no_loop(label, word, span);
-                expr(ExprKind::Unit, TyTable::NEVER, span)
+                error_expr(span)
             }
         }
     }

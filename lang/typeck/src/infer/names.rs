@@ -47,11 +47,24 @@ impl Infer<'_, '_> {
                 let def = entry.def.clone();
                 self.head_def(def, name)
             }
-            None => {
-                self.report_unknown_name(name);
-                Head::Error
-            }
+            None => match self.only_method(self.module, name, false) {
+                Some(func) => Head::Def(ValueDef::Fn(func), name),
+                None => {
+                    self.report_unknown_name(name);
+                    Head::Error
+                }
+            },
         }
+    }
+
+    /// The only function with `self` of this name in a module: it may be called as a function too.
+    fn only_method(&self, module: ModuleId, name: Ident, public: bool) -> Option<orion_hir::FnId> {
+        let mut found = self.g.methods.get(&name.name)?.iter().copied().filter(|&func| {
+            let info = self.g.fn_infos[func];
+            info.module == module && (info.public || !public)
+        });
+        let only = found.next()?;
+        found.next().is_none().then_some(only)
     }
 
     fn head_def(&mut self, def: ValueDef, name: Ident) -> Head {
@@ -105,6 +118,9 @@ impl Infer<'_, '_> {
     /// `module.name`
     fn head_of_module(&mut self, target: ModuleId, name: Ident, prefix: Ident) -> Head {
         let Some(entry) = self.g.modules[target].values.get(&name.name).cloned() else {
+            if let Some(func) = self.only_method(target, name, true) {
+                return Head::Def(ValueDef::Fn(func), name);
+            }
             let known: Vec<&str> = self.g.modules[target]
                 .values
                 .iter()

@@ -93,12 +93,9 @@ impl Infer<'_, '_> {
         if let Some(ty) = time_result(op, &l, &r) {
             return self.time(op, left, right, ty, span);
         }
-        let (left, right, ty) = match self.operands(op, op_span, left, right) {
-            Some(found) => found,
-            None => {
-                let ty = if op.is_comparison() { TyTable::BOOL } else { TyTable::ERROR };
-                return expr(ExprKind::Unit, ty, span);
-            }
+        let Some((left, right, ty)) = self.operands(op, op_span, left, right) else {
+            let ty = if op.is_comparison() { TyTable::BOOL } else { TyTable::ERROR };
+            return expr(ExprKind::Unit, ty, span);
         };
         if op.is_comparison() {
             let class = if matches!(op, BinOp::Eq | BinOp::Ne) {
@@ -164,7 +161,7 @@ impl Infer<'_, '_> {
         };
         let mut error = self
             .error(ErrorCode::E0204, op_span, verb)
-            .label(format!("operands of different types"))
+            .label("operands of different types")
             .secondary(left.span, format!("a `{l}`"))
             .secondary(right.span, format!("a `{r}`"));
         let (lk, rk) = (self.known(left.ty), self.known(right.ty));
