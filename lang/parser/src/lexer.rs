@@ -34,6 +34,9 @@ pub struct Lexed {
     /// Doc comments, each with the offset of the token it stands before (the text's length at
     /// the end); in source order.
     pub docs: Vec<(u32, Docs)>,
+    /// All comments, doc comments too, in source order; for the formatter. Those that end with
+    /// the line are without its end.
+    pub comments: Vec<Span>,
     /// Errors.
     pub diagnostics: Vec<Diagnostic>,
     /// Lines (as byte ranges) with an unclosed string: brackets missing there are no news.
@@ -327,6 +330,7 @@ impl Lexer<'_> {
 
     fn line_comment(&mut self, start: usize, end: usize) {
         let text = &self.text[start..end];
+        self.out.comments.push(self.span(start, start + text.trim_end().len()));
         if let Some(doc) = text.strip_prefix("///").filter(|rest| !rest.starts_with('/')) {
             let doc = doc.strip_prefix(' ').unwrap_or(doc).trim_end();
             let end = start + text.trim_end().len();
@@ -370,6 +374,7 @@ impl Lexer<'_> {
             }
         }
         self.at = i.min(self.text.len());
+        self.out.comments.push(self.span(start, self.at));
     }
 
     fn number(&mut self, start: usize, end: usize) {

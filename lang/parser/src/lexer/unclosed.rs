@@ -60,9 +60,9 @@ impl Lexer<'_> {
             self.out = Lexed {
                 tokens: before.tokens[..suspect.token_count].to_vec(),
                 docs: before.docs[..suspect.docs_count].to_vec(),
+                comments: before.comments.clone(),
                 diagnostics: before.diagnostics[..suspect.diagnostic_count].to_vec(),
                 damaged: before.damaged.clone(),
-                ..Lexed::default()
             };
             self.close_and_go_on(suspect);
             let strange = self.out.tokens[first.token_count..].iter();
@@ -99,6 +99,7 @@ impl Lexer<'_> {
         self.out.tokens.truncate(token_count);
         self.out.diagnostics.truncate(diagnostic_count);
         self.out.docs.truncate(docs_count);
+        self.out.comments.retain(|comment| (comment.start as usize) < quote);
         self.pending_docs = Docs::default();
         self.interpolations.clear();
         self.outermost = None;
