@@ -14,7 +14,9 @@ pub mod error;
 pub mod frame;
 pub mod image;
 pub mod matching;
+pub mod report;
 pub mod schema;
+pub mod value;
 pub mod world;
 
 pub use error::FormatError;

@@ -9,7 +9,8 @@
 //! the program needs and the file lacks does not match; what it no longer needs is dropped, unless it is linear.
 
 use crate::schema::{
-    Closure, Field, Function, Kind, Point, Schema, Slot, Type, TypeIndex, slot_is_valid,
+    Closure, Field, Function, Kind, Point, Schema, Slot, Type, TypeIndex, is_temporary,
+    slot_is_valid,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -314,8 +315,7 @@ fn variable_keys<'s>(
     for slot in slots {
         let name = schema.str(slot.name);
         let ty = ty(slot.ty);
-        let number = name.strip_prefix('_').unwrap_or("");
-        if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
+        if is_temporary(name) {
             let count = temporaries.entry(ty).or_default();
             keys.push(("_", ty, *count));
             *count += 1;

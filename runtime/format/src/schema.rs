@@ -243,6 +243,9 @@ pub const ARM_SCOPE: u32 = 4;
 /// `Arm::kind`: a generator.
 pub const ARM_GEN: u32 = 5;
 
+/// How deep types may lie inside each other in place: the walkers of values nest as deep.
+const NESTING_MAX: u32 = 500;
+
 /// `Point::kind` of point 0.
 pub const POINT_START: u32 = 0;
 /// `Point::kind` of a call.
@@ -346,46 +349,85 @@ impl<'a> Schema<'a> {
         self.check_in_place()
     }
 
-    /// Checks that no type contains itself in place (depth-first search with colours, on a list instead of the stack).
+    /// Checks that no type contains itself in place, nor nests deeper than the walkers of values go (depth-first search with colours, on a
+    /// list instead of the stack).
     fn check_in_place(&self) -> Result<(), FormatError> {
-        const OPEN: u8 = 1;
-        const DONE: u8 = 2;
-        let mut colour = vec![0u8; self.types.len()];
-        for root in 0..self.types.len() {
+        const OPEN: u32 = u32::MAX;
+        // 0: not seen; OPEN: on the path; else the nesting.
+        let mut nesting = vec![0u32; self.types.len()];
+        for root in 0..self.types.len() as TypeIndex {
             let mut stack = vec![(root, false)];
             while let Some((index, leaving)) = stack.pop() {
+                let seen = nesting[index as usize];
                 if leaving {
-                    colour[index] = DONE;
+                    let inner = self.parts_in_place(index).map(|part| nesting[part as usize]);
+                    let depth = 1 + inner.max().unwrap_or(0);
+                    if depth > NESTING_MAX {
+                        return Err(FormatError::corrupt("its schema has types nested too deep"));
+                    }
+                    nesting[index as usize] = depth;
                     continue;
                 }
-                match colour[index] {
-                    DONE => continue,
-                    OPEN => {
-                        return Err(FormatError::corrupt("its schema has a type inside itself"));
-                    }
-                    _ => colour[index] = OPEN,
+                if seen != 0 && seen != OPEN {
+                    continue;
                 }
+                if seen == OPEN {
+                    return Err(FormatError::corrupt("its schema has a type inside itself"));
+                }
+                nesting[index as usize] = OPEN;
                 stack.push((index, true));
-                let each = &self.types[index];
-                let parts: Vec<&Field> = match each.kind() {
-                    Kind::Tuple | Kind::Struct => each.fields.iter().collect(),
-                    Kind::Sum => each.variants.iter().flat_map(|v| &v.fields).collect(),
-                    _ => Vec::new(),
-                };
-                for field in parts {
-                    match colour[field.ty as usize] {
-                        DONE => {}
+                for part in self.parts_in_place(index) {
+                    match nesting[part as usize] {
+                        0 => stack.push((part, false)),
                         OPEN => {
                             return Err(FormatError::corrupt(
                                 "its schema has a type inside itself",
                             ));
                         }
-                        _ => stack.push((field.ty as usize, false)),
+                        _ => {}
                     }
                 }
             }
         }
         Ok(())
+    }
+
+    /// Types that lie inside a value of a type.
+    fn parts_in_place(&self, index: TypeIndex) -> impl Iterator<Item = TypeIndex> + '_ {
+        let ty = self.ty(index);
+        let (fields, variants): (&[Field], &[Variant]) = match ty.kind() {
+            Kind::Tuple | Kind::Struct => (&ty.fields, &[]),
+            Kind::Sum => (&[], &ty.variants),
+            _ => (&[], &[]),
+        };
+        fields.iter().chain(variants.iter().flat_map(|variant| &variant.fields)).map(|f| f.ty)
+    }
+
+    /// For each type whether its values lie in one piece: without a reference to anything.
+    #[must_use]
+    pub fn flat_types(&self) -> Vec<bool> {
+        let mut flat: Vec<bool> =
+            self.types.iter().map(|ty| (ty.kind() as u8) < Kind::Str as u8).collect();
+        let compound = |ty: &Type| matches!(ty.kind(), Kind::Tuple | Kind::Struct | Kind::Sum);
+        let mut users: Vec<Vec<TypeIndex>> = vec![Vec::new(); self.types.len()];
+        let mut work = Vec::new();
+        for (index, ty) in self.types.iter().enumerate() {
+            flat[index] |= compound(ty);
+            for part in self.parts_in_place(index as TypeIndex) {
+                users[part as usize].push(index as TypeIndex);
+            }
+            if !flat[index] {
+                work.push(index as TypeIndex);
+            }
+        }
+        while let Some(index) = work.pop() {
+            for &user in &users[index as usize] {
+                if std::mem::replace(&mut flat[user as usize], false) {
+                    work.push(user);
+                }
+            }
+        }
+        flat
     }
 
     /// The slots of a point that hold a value, by index, for a frame in the given state.
@@ -397,6 +439,13 @@ impl<'a> Schema<'a> {
             slot_is_valid(slot.role, slot.arm, completed)
         })
     }
+}
+
+/// Whether a variable's name is a temporary's: `_` and a number.
+#[must_use]
+pub fn is_temporary(name: &str) -> bool {
+    let number = name.strip_prefix('_').unwrap_or("");
+    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Outcome: the task must unwind; no arm has completed.

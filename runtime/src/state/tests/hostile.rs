@@ -8,6 +8,7 @@ use crate::state::{Store, refusal::EXIT_DATA};
 use orion_format::FormatError;
 use orion_format::frame::{self, FrameWriter};
 use orion_format::image::Image;
+use orion_format::report::Report;
 
 fn full_bytes(program: TestProgram, schema: &Program) -> Vec<u8> {
     let stage = Stage::new(program);
@@ -79,6 +80,7 @@ fn a_damaged_file_is_refused_and_stays() {
 /// Restores an image that may lie; if that succeeds, the world must survive being written and dropped.
 fn try_all(program: TestProgram, schema: &Program, bytes: &[u8]) -> bool {
     let Ok(image) = Image::read(bytes) else { return false };
+    _ = Report::new(&image).map(|report| report.to_string());
     let stage = Stage::new(program);
     // SAFETY: the world is empty; after an error it is not touched again.
     unsafe {

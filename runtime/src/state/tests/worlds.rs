@@ -16,6 +16,7 @@ use orion_abi::{Ctx, Frame};
 use orion_fast::chan::Chan;
 use orion_fast::task::{TASK_ENDED, TASK_HANDLE, TASK_IDLING, TASK_READY, TASK_WAITING, Task};
 use orion_format::image::Image;
+use orion_format::report::Report;
 use std::ptr::null;
 use std::sync::atomic::Ordering;
 
@@ -457,6 +458,27 @@ fn a_changed_program_takes_over_what_fits_and_names_what_does_not() {
             Err(RestoreError::Differences(told)) => assert_eq!(told, ["task 14: `extra` is gone"]),
             other => panic!("{other:?}"),
         }
+        drop_and_check(&stage);
+    }
+}
+
+#[test]
+fn a_state_can_be_shown_without_the_program() {
+    let program = usual();
+    let stage = Stage::new(program);
+    // SAFETY: nothing runs.
+    unsafe {
+        full(&stage);
+        // One moment for all deadlines, so that the text is always the same.
+        let bytes = stage.save(&Program::new(program.desc).expect("a schema"));
+        let mut image = Image::read(&bytes).expect("an image");
+        for task in image.tasks.values_mut() {
+            for timer in &mut task.timers {
+                timer.deadline_ns = 1_000_000_000 * i64::from(timer.arm + 1);
+            }
+        }
+        let report = Report::new(&image).expect("a report");
+        assert_eq!(report.to_string(), include_str!("shown.txt"));
         drop_and_check(&stage);
     }
 }
