@@ -1,4 +1,4 @@
-//! The cases of `tests/run` and `tests/panic`, lowered, verified after every pass, and interpreted: what they print must be what is expected, with
+//! The cases of `tests/run` and `tests/panic` and the examples, lowered, verified after every pass, and interpreted: what they print must be what is expected, with
 //! nothing leaked and no breach of ownership.
 //!
 //! `ORION_CASE=name` runs one case and prints its MIR. Cases that the front end refuses, and those whose outcome the interpreter
@@ -121,7 +121,7 @@ fn run_case(path: &Path, show: bool) -> Outcome {
 }
 
 fn cases(folder: &str) -> Vec<PathBuf> {
-    let mut cases: Vec<PathBuf> = fs::read_dir(root().join("tests").join(folder))
+    let mut cases: Vec<PathBuf> = fs::read_dir(root().join(folder))
         .expect("the folder of cases is there")
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "or"))
@@ -166,10 +166,15 @@ fn run_folder(folder: &str) {
 
 #[test]
 fn run_cases() {
-    run_folder("run");
+    run_folder("tests/run");
 }
 
 #[test]
 fn panic_cases() {
-    run_folder("panic");
+    run_folder("tests/panic");
+}
+
+#[test]
+fn examples() {
+    run_folder("examples");
 }
