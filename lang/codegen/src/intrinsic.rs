@@ -26,11 +26,11 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
         ty: Ty,
     ) -> Result<Option<Value<'c>>, Error> {
         let info = op.info();
-        if info.symbol.is_empty() {
-            return self.inline(op, operands, ty).map(Some);
-        }
         if op == Intrinsic::ListRepeat {
             return Ok(Some(self.list_repeat(operands, ty)));
+        }
+        if info.symbol.is_empty() {
+            return self.inline(op, operands, ty).map(Some);
         }
         let mut args = self.abi_args(info.symbol, operands)?;
         if info.element {
