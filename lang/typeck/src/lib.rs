@@ -13,6 +13,8 @@ mod declare;
 mod exhaustive;
 mod globals;
 mod infer;
+mod leaks;
+mod linear;
 mod signatures;
 mod suggest;
 mod types;
@@ -73,6 +75,8 @@ pub fn check_program(modules: &[SourceModule]) -> Checked {
     globals.lower_signatures();
     globals.infer_all();
     globals.check_patterns();
+    globals.check_linearity();
+    globals.check_leaks();
     let mut diagnostics = globals.diagnostics;
     orion_diagnostics::sort_and_dedup(&mut diagnostics);
     Checked { program: globals.program, diagnostics }
