@@ -135,6 +135,6 @@ fn write_all(fd: RawFd, mut bytes: &[u8]) -> bool {
 }
 
 /// Writes a report of the runtime to standard error at once.
-pub fn emergency(text: &str) {
-    write_all(libc::STDERR_FILENO, text.as_bytes());
+pub fn emergency(text: impl AsRef<[u8]>) {
+    write_all(libc::STDERR_FILENO, text.as_ref());
 }

@@ -102,7 +102,7 @@ pub fn panic(panic: &Panic) -> String {
 pub unsafe fn lost_panic(world: *mut World, lost: &Panic) {
     // SAFETY: the caller's promise.
     unsafe { (*world).output.release() };
-    crate::output::emergency(&format!(
+    crate::output::emergency(format!(
         "warning: a task panicked after its scope had been left\n{}",
         panic(lost)
     ));

@@ -84,12 +84,12 @@ pub unsafe fn start(program: *const ProgramDesc, words: &[String]) -> i32 {
                 return 0;
             }
             Parsed::Usage(message) => {
-                emergency(&format!("error: {message}\n"));
+                emergency(format!("error: {message}\n"));
                 return USAGE_STATUS;
             }
         };
         if let Err(message) = read_environment(&mut config) {
-            emergency(&format!("error: {message}\n"));
+            emergency(format!("error: {message}\n"));
             return USAGE_STATUS;
         }
         if config.park_ns.is_some() {
@@ -105,7 +105,7 @@ pub unsafe fn start(program: *const ProgramDesc, words: &[String]) -> i32 {
             Ok(Ok(status)) => status,
             Ok(Err(_)) => PANIC_STATUS,
             Err(error) => {
-                emergency(&format!("error: cannot start a thread: {error}\n"));
+                emergency(format!("error: cannot start a thread: {error}\n"));
                 PANIC_STATUS
             }
         }
@@ -154,7 +154,7 @@ impl Job {
                 Ok(Start::Resumed) => true,
                 Ok(Start::Finished(status)) => return status,
                 Err(refusal) => {
-                    emergency(&format!("error: {}\n", refusal.message));
+                    emergency(format!("error: {}\n", refusal.message));
                     return refusal.status;
                 }
             };
@@ -188,7 +188,7 @@ unsafe fn report_unused_arguments(world: *mut World, args: &[String], seed: Opti
     // SAFETY: the caller's promise.
     unsafe {
         if !args.is_empty() && args != (*world).args {
-            emergency(&format!(
+            emergency(format!(
                 "note: the run is resumed with its own arguments {:?}; the given ones are not used\n",
                 (*world).args
             ));
@@ -196,7 +196,7 @@ unsafe fn report_unused_arguments(world: *mut World, args: &[String], seed: Opti
         if let Some(seed) = seed
             && seed != (*world).seed
         {
-            emergency(&format!(
+            emergency(format!(
                 "note: the run is resumed with its own seed {}; the given one is not used\n",
                 (*world).seed
             ));
@@ -216,12 +216,12 @@ unsafe fn finish(world: *mut World, end: End) -> i32 {
             }
             End::Deadlock => {
                 (*world).output.release();
-                emergency(&report::deadlock(world));
+                emergency(report::deadlock(world));
                 DEADLOCK_STATUS
             }
             End::SaveFailed(refusal) => {
                 (*world).output.release();
-                emergency(&format!("error: {}\n", refusal.message));
+                emergency(format!("error: {}\n", refusal.message));
                 refusal.status
             }
         }
@@ -240,7 +240,7 @@ unsafe fn main_ended(world: *mut World) -> i32 {
             (*world).output.release();
             let panic = extra_if(main).and_then(|extra| extra.panic.take());
             match panic {
-                Some(panic) => emergency(&report::panic(&panic)),
+                Some(panic) => emergency(report::panic(&panic)),
                 None => emergency("panic: the main task was cancelled\n"),
             }
             return PANIC_STATUS;
@@ -268,7 +268,7 @@ unsafe fn main_ended(world: *mut World) -> i32 {
         if (*world).config.check_leaks
             && let Some(leaks) = check::leaks(worker)
         {
-            emergency(&format!("error: values are alive at the end of the program\n{leaks}"));
+            emergency(format!("error: values are alive at the end of the program\n{leaks}"));
             return check::LEAK_STATUS;
         }
         status
@@ -287,7 +287,7 @@ pub unsafe fn end_program(world: *mut World, status: i32) -> i32 {
             (*world).store = Some(store);
             if let Err(refusal) = result {
                 (*world).output.release();
-                emergency(&format!("error: {}\n", refusal.message));
+                emergency(format!("error: {}\n", refusal.message));
                 return refusal.status;
             }
         }

@@ -4,7 +4,10 @@
 //! [`CHUNK_BYTES_MAX`], and large ones ask for huge pages (first touch of a small page costs eight times as much a byte). `carved` counts the blocks made
 //! per class, from which `heap::check` finds leaks without a counter on the hot path.
 
-use std::ptr::null_mut;
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    ptr::null_mut,
+};
 
 use orion_abi::{
     Ctx,
@@ -12,7 +15,7 @@ use orion_abi::{
 };
 use orion_fast::blocks::class_of;
 
-use crate::world::worker_of;
+use crate::{output::emergency, sched::signals, world::worker_of};
 
 /// First chunk: small programs touch a few pages only, whatever is mapped.
 const CHUNK_BYTES_MIN: usize = 256 << 10;
@@ -97,10 +100,61 @@ impl Arena {
     }
 }
 
-/// Memory is exhausted: says so and ends the program, since nothing that needs memory could still be done.
+/// Memory is exhausted: says so and ends the program, since nothing that needs memory could still be done. Allocates nothing itself.
 pub fn exhausted(bytes: usize) -> ! {
-    crate::output::emergency(&format!("error: out of memory (asked for {bytes} bytes)\n"));
-    crate::start::exit_now(101)
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    let mut rest = bytes;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    signals::release_output();
+    emergency(b"error: out of memory (asked for ");
+    emergency(&digits[at..]);
+    emergency(b" bytes)\n");
+    crate::start::exit_now(MEMORY_STATUS)
+}
+
+/// Exit status when memory is exhausted: that of a panic.
+const MEMORY_STATUS: i32 = 101;
+
+/// The C allocator, ending the program cleanly where Rust's collections would abort it.
+struct Checked;
+
+#[global_allocator]
+static CHECKED: Checked = Checked;
+
+// SAFETY: everything is passed on to the system's allocator; a null never comes back.
+unsafe impl GlobalAlloc for Checked {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        checked(unsafe { System.alloc(layout) }, layout.size())
+    }
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        checked(unsafe { System.alloc_zeroed(layout) }, layout.size())
+    }
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        checked(unsafe { System.realloc(block, layout, bytes) }, bytes)
+    }
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[inline]
+fn checked(block: *mut u8, bytes: usize) -> *mut u8 {
+    if block.is_null() {
+        exhausted(bytes);
+    }
+    block
 }
 
 /// The slow path of `block_alloc`.

@@ -181,7 +181,7 @@ unsafe fn attend_now(worker: *mut Worker) -> Option<End> {
         (*worker).attention.fetch_and(!done, Ordering::Relaxed);
         if bits & ATTEND_REPORT != 0 {
             (*world).output.release();
-            crate::output::emergency(&crate::report::live(world));
+            crate::output::emergency(crate::report::live(world));
         }
         if bits & (ATTEND_PAUSE | ATTEND_STOP) != 0 && (*world).store.is_some() {
             return Some(match save(world) {
@@ -259,7 +259,7 @@ unsafe fn save(world: *mut World) -> Result<(), crate::state::Refusal> {
 unsafe fn round_trip(world: *mut World) {
     // SAFETY: every task is suspended.
     if let Err(message) = unsafe { crate::state::roundtrip(world) } {
-        crate::output::emergency(&format!("error: ORION_FORCE=restore: {message}\n"));
+        crate::output::emergency(format!("error: ORION_FORCE=restore: {message}\n"));
         crate::start::exit_now(70);
     }
 }

@@ -61,6 +61,15 @@ pub unsafe fn install(worker: *mut Worker, durable: bool) {
     }
 }
 
+/// Hands what the program has written to the kernel, on a way out that has no world at hand.
+pub fn release_output() {
+    let worker = WORKER.load(Ordering::Relaxed);
+    if !worker.is_null() {
+        // SAFETY: the worker and its world live as long as the process; releasing allocates nothing.
+        unsafe { (*(*worker).world).output.release() };
+    }
+}
+
 /// Waits until a signal comes or `ns` have passed (negative: for ever).
 pub fn wait(ns: i64) {
     let event = EVENT.load(Ordering::Relaxed);
