@@ -112,6 +112,11 @@ impl<'a> Cursor<'a> {
         after(self.next).zip(after(self.next + 1)).is_some_and(|(this, next)| this != next)
     }
 
+    /// Takes the comments before the next token, so that they stand outside of its groups.
+    pub fn lead(&mut self) -> Doc<'a> {
+        Doc::concat(self.leading())
+    }
+
     /// Takes the next token, with the comments before it and behind it.
     pub fn take(&mut self) -> Doc<'a> {
         let mut parts = self.leading();
@@ -164,8 +169,13 @@ impl<'a> Cursor<'a> {
         let token = *self.tokens.get(self.next).filter(|_| self.peek() == expected)?;
         let mut parts = Vec::new();
         while let Some((start, text)) = self.peek_comment() {
+            let own_line = self.gap().contains('\n') || is_doc_comment(text);
             self.take_comment(start, text);
-            parts.extend(self.behind(start, text));
+            if own_line {
+                parts.extend([Doc::fresh(), Doc::verbatim(text)]);
+            } else {
+                parts.extend(self.behind(start, text));
+            }
         }
         self.advance(token);
         parts.extend(self.trailing());

@@ -48,6 +48,9 @@ pub enum Kind<'a> {
     IfBroken(Doc<'a>, Doc<'a>),
     /// One level further to the right.
     Indent(Doc<'a>),
+    /// After a blank; on the next line, one level further to the right, where it fits there as a
+    /// whole and not here.
+    Below(Doc<'a>),
     /// One after the other.
     Concat(Vec<Doc<'a>>),
     /// On one line where it fits and is not forced apart.
@@ -157,6 +160,13 @@ impl<'a> Doc<'a> {
         Self::new(Kind::Indent(content), breaks, multi, width)
     }
 
+    /// [`Kind::Below`]
+    #[must_use]
+    pub fn below(content: Self) -> Self {
+        let (breaks, multi, width) = (content.0.breaks, content.0.multi, content.0.width);
+        Self::new(Kind::Below(content), breaks, multi, width + 1)
+    }
+
     /// One after the other.
     #[must_use]
     pub fn concat(parts: Vec<Self>) -> Self {
@@ -173,8 +183,9 @@ impl<'a> Doc<'a> {
     /// A group that goes apart with its parts, and takes those around it along.
     #[must_use]
     pub fn group(content: Self) -> Self {
-        let (forced, multi, width) = (content.0.breaks, content.0.multi, content.0.width);
-        Self::new(Kind::Group { content, forced }, forced, multi, width)
+        let (breaks, multi, width) = (content.0.breaks, content.0.multi, content.0.width);
+        let forced = content.breaks_inside();
+        Self::new(Kind::Group { content, forced }, breaks, multi, width)
     }
 
     /// A bracketed group that keeps its broken lines to itself.
@@ -187,10 +198,10 @@ impl<'a> Doc<'a> {
 
     /// A bracketed list with a second layout, [`Kind::Choice`].
     #[must_use]
-    pub fn choice(content: Self, hug: Option<Self>, forced: bool) -> Self {
+    pub fn choice(content: Self, hug: Option<Self>, spread: bool, forced: bool) -> Self {
         let breaks = content.ends_with_suffix();
-        let (multi, width) = (forced || content.0.multi, content.0.width);
-        Self::new(Kind::Choice { content, hug, spread: false, forced }, breaks, multi, width)
+        let (multi, width) = (spread || forced || content.0.multi, content.0.width);
+        Self::new(Kind::Choice { content, hug, spread, forced }, breaks, multi, width)
     }
 
     /// The same with its last bracketed part on several lines, where it ends with one.
@@ -214,6 +225,21 @@ impl<'a> Doc<'a> {
                 Some(Self::new(kind, self.0.breaks, true, self.0.width))
             }
             _ => None,
+        }
+    }
+
+    /// Whether it breaks the groups around it by more than a comment at its end.
+    #[must_use]
+    pub fn breaks_inside(&self) -> bool {
+        match &self.0.kind {
+            Kind::Suffix(..) => false,
+            Kind::Concat(parts) => parts.split_last().is_some_and(|(last, parts)| {
+                parts.iter().any(Self::breaks) || last.breaks_inside()
+            }),
+            Kind::Indent(content) => content.breaks_inside(),
+            Kind::Group { forced, .. } => *forced && self.0.breaks,
+            Kind::Choice { .. } => false,
+            _ => self.0.breaks,
         }
     }
 

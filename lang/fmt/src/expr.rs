@@ -132,7 +132,7 @@ impl<'a> Builder<'a> {
             ExprKind::Assign { place: left, value: right, .. }
             | ExprKind::Send { channel: left, value: right } => {
                 parts.extend([self.expr(left), Doc::text(" "), self.cursor.take()]);
-                parts.extend([Doc::text(" "), self.expr(right)]);
+                parts.push(self.value(right));
             }
             ExprKind::Return(Some(value)) => {
                 parts.extend([self.cursor.word("return"), Doc::text(" "), self.expr(value)]);
@@ -143,6 +143,18 @@ impl<'a> Builder<'a> {
             _ => return self.cursor.take_until(end),
         }
         Doc::concat(parts)
+    }
+
+    /// What stands behind a `=`, with the blank before it: what has no brackets to be broken at
+    /// goes below rather than apart.
+    pub fn value(&mut self, expr: &Expr) -> Doc<'a> {
+        let doc = self.expr(expr);
+        let below = match &expr.kind {
+            ExprKind::Literal(literal) => matches!(literal.kind, LiteralKind::Str(_)),
+            ExprKind::Interpolation(_) | ExprKind::Binary { .. } | ExprKind::Cast { .. } => true,
+            _ => false,
+        };
+        if below { Doc::below(doc) } else { Doc::concat(vec![Doc::text(" "), doc]) }
     }
 
     fn label(&mut self, written: bool, parts: &mut Vec<Doc<'a>>) {
@@ -207,7 +219,7 @@ impl<'a> Builder<'a> {
                 continue;
             }
             let next = operands.get(i + 1).map_or(0, |(op, ..)| 1 + op.as_str().len());
-            let gap = if sign.breaks() || operand.breaks() || op.is_comparison() {
+            let gap = if sign.breaks() || operand.breaks_inside() || op.is_comparison() {
                 Doc::line()
             } else if operand.is_multi() {
                 Doc::text(" ")

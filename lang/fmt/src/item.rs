@@ -13,6 +13,7 @@ impl<'a> Builder<'a> {
         let mut parts = Vec::new();
         for item in &module.items {
             self.separate(&mut parts);
+            parts.push(self.cursor.lead());
             parts.push(self.item(item));
         }
         while let Some(comments) = self.cursor.skip(";") {
@@ -57,8 +58,7 @@ impl<'a> Builder<'a> {
                 if let Some(ty) = &decl.ty {
                     parts.extend([self.cursor.word(":"), Doc::text(" "), self.ty(ty)]);
                 }
-                parts.extend([Doc::text(" "), self.cursor.word("="), Doc::text(" ")]);
-                parts.push(self.expr(&decl.value));
+                parts.extend([Doc::text(" "), self.cursor.word("="), self.value(&decl.value)]);
             }
             ItemKind::Type(decl) => {
                 parts.push(Doc::text(" "));
@@ -115,6 +115,7 @@ impl<'a> Builder<'a> {
                 let (line_end, one_line) = (self.cursor.line_end(), Doc::text("; "));
                 inner.push(if spread { line_end } else { Doc::if_broken(line_end, one_line) });
             }
+            inner.push(self.cursor.lead());
             inner.push(self.extern_fn(function));
         }
         while let Some(comments) = self.cursor.skip(";") {

@@ -66,16 +66,33 @@ pub fn format(file: &SourceFile) -> Result<String, Failure> {
     if has_errors(&diagnostics) {
         return Err(Failure::Syntax(diagnostics));
     }
+    let mut text = lay_out(file, &module)?;
+    // A comment inside of an expression may move to a place where the line is broken otherwise:
+    // then the second layout is the one that stays.
+    for _ in 0..ROUNDS_MAX {
+        let result = SourceFile::new(file.id, &file.path, &text);
+        let next = lay_out(&result, &check_same(file, &module, &result)?)?;
+        if next == text {
+            break;
+        }
+        text = next;
+    }
+    Ok(text)
+}
+
+/// Layouts after which a file is taken as it is; two are enough but for comments in odd places.
+const ROUNDS_MAX: usize = 4;
+
+/// The text of a tree.
+fn lay_out(file: &SourceFile, module: &Module) -> Result<String, Failure> {
     let lexed = lexer::lex(file);
     let mut builder = Builder { cursor: Cursor::new(&file.text, &lexed) };
-    let doc = builder.module(&module);
+    let doc = builder.module(module);
     if let Some(offset) = builder.cursor.lost {
         let place = file.line_column(u32::try_from(offset).unwrap_or(u32::MAX));
         return Err(Failure::Internal(format!("line {}, column {}", place.line, place.column)));
     }
-    let text = render::render(&doc);
-    check_same(file, &module, &text)?;
-    Ok(text)
+    Ok(render::render(&doc))
 }
 
 /// Turns a tree into a document.
@@ -83,10 +100,9 @@ struct Builder<'a> {
     cursor: Cursor<'a>,
 }
 
-/// Whether the result is the same program with the same comments.
-fn check_same(file: &SourceFile, module: &Module, text: &str) -> Result<(), Failure> {
-    let result = SourceFile::new(file.id, &file.path, text);
-    let (again, diagnostics) = orion_parser::parse_file(&result);
+/// The tree of a result, which must be the same program with the same comments.
+fn check_same(file: &SourceFile, module: &Module, result: &SourceFile) -> Result<Module, Failure> {
+    let (again, diagnostics) = orion_parser::parse_file(result);
     if let Some(error) = diagnostics.iter().find(|diagnostic| diagnostic.is_error()) {
         let at = result.line_column(error.primary.span.start).line;
         return Err(Failure::Internal(format!("{}, in line {at} of the result", error.message)));
@@ -97,10 +113,10 @@ fn check_same(file: &SourceFile, module: &Module, text: &str) -> Result<(), Fail
         let line = different.map_or("the end", |(before, _)| before.trim());
         return Err(Failure::Internal(format!("the tree would change at {line}")));
     }
-    if comments(file) != comments(&result) {
+    if comments(file) != comments(result) {
         return Err(Failure::Internal("a comment would change".to_owned()));
     }
-    Ok(())
+    Ok(again)
 }
 
 /// The texts of all comments, sorted: one may overtake another that goes to its line's end.

@@ -86,7 +86,8 @@ impl<'a> Builder<'a> {
         let open = self.cursor.take();
         let mut elements = Vec::with_capacity(count);
         for i in 0..count {
-            let doc = element(self, i);
+            let lead = self.cursor.lead();
+            let doc = Doc::concat(vec![lead, element(self, i)]);
             let behind = self.cursor.skip(",").unwrap_or_else(Doc::nil);
             elements.push((doc, behind, self.cursor.line_end()));
         }
@@ -113,7 +114,8 @@ impl<'a> List<'a> {
         let commented = open.breaks()
             || !dangling.is_empty()
             || elements.iter().any(|(doc, behind, _)| doc.breaks() || behind.breaks());
-        let forced = spread || commented || multi_before;
+        let multi_last = elements.last().is_some_and(|e| e.0.is_multi());
+        let forced = spread || commented || multi_before || multi_last && hug.is_none();
         let hugged = hug.filter(|()| !forced).and_then(|()| {
             let (last, behind, _) = elements.last()?;
             let mut parts = vec![open.clone()];
@@ -145,13 +147,14 @@ impl<'a> List<'a> {
             inner.push(comment);
         }
         let content = Doc::concat(vec![open, Doc::indent(Doc::concat(inner)), edge(), close]);
-        Doc::choice(content, hugged, forced)
+        Doc::choice(content, hugged, multi_last, forced)
     }
 
     /// The list with as many elements on a line as fit; the rows of a list that is spread stay.
     #[must_use]
     pub fn filled(self, begins_line: &[bool]) -> Doc<'a> {
-        if !self.dangling.is_empty() || self.elements.iter().any(|e| e.0.breaks()) {
+        let commented = self.elements.iter().any(|e| e.0.is_multi() || !e.1.is_nil());
+        if commented || self.open.breaks() || !self.dangling.is_empty() {
             return self.doc(None);
         }
         let Self { open, elements, close, spread, .. } = self;
@@ -170,7 +173,7 @@ impl<'a> List<'a> {
             }
         }
         let content = Doc::concat(vec![open, Doc::indent(Doc::concat(inner)), Doc::soft(), close]);
-        Doc::choice(content, None, spread)
+        Doc::choice(content, None, false, spread)
     }
 
     /// The list as it is on one line, however long: its only element cannot be broken.

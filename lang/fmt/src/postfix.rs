@@ -109,7 +109,8 @@ fn chain<'a>(mut head: Doc<'a>, mut links: Vec<Link<'a>>, may_hug: bool) -> Doc<
     let links: Vec<Doc<'a>> = links.into_iter().map(|link| Doc::concat(link.parts)).collect();
     let count = links.len();
     let multi_before = links[..count - 1].iter().any(Doc::is_multi);
-    let forced = spread || multi_before || links.iter().any(Doc::breaks);
+    let multi_last = links.last().is_some_and(Doc::is_multi);
+    let forced = spread || multi_before || multi_last && !may_hug || links.iter().any(Doc::breaks);
     let hug = links.last().filter(|_| may_hug && !forced).and_then(|last| {
         let mut parts = vec![head.clone()];
         parts.extend_from_slice(&links[..count - 1]);
@@ -118,7 +119,7 @@ fn chain<'a>(mut head: Doc<'a>, mut links: Vec<Link<'a>>, may_hug: bool) -> Doc<
     });
     let links = links.into_iter().flat_map(|link| [Doc::soft(), link]).collect();
     let content = Doc::concat(vec![head, Doc::indent(Doc::concat(links))]);
-    Doc::choice(content, hug, forced)
+    Doc::choice(content, hug, multi_last, forced)
 }
 
 /// Whether the last argument may begin on the call's first line and end on its last.

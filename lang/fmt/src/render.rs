@@ -30,6 +30,7 @@ pub fn render(doc: &Doc<'_>) -> String {
         column: 0,
         indent: Some(0),
         kept: 0,
+        line_indent: 0,
         line: 0,
         suffixes: Vec::new(),
         line_comments: Vec::new(),
@@ -58,6 +59,8 @@ struct Renderer<'d> {
     indent: Option<usize>,
     /// Blanks before this offset belong to strings and comments.
     kept: usize,
+    /// The indentation of the line.
+    line_indent: usize,
     line: usize,
     suffixes: Vec<(&'d str, usize)>,
     line_comments: Vec<LineComment>,
@@ -96,6 +99,17 @@ impl<'d> Renderer<'d> {
                     stack.push((indent, mode, if mode == Mode::Broken { broken } else { flat }));
                 }
                 Kind::Indent(content) => stack.push((indent + INDENT_COLUMNS, mode, content)),
+                Kind::Below(content) => {
+                    let below = indent + INDENT_COLUMNS;
+                    let fits_below = below + content.width() <= WIDTH_COLUMNS;
+                    if content.is_multi() || self.fits(doc, &stack) || !fits_below {
+                        self.text(" ");
+                        stack.push((indent, mode, content));
+                    } else {
+                        self.new_line(below);
+                        stack.push((below, Mode::Flat, content));
+                    }
+                }
                 Kind::Concat(parts) => {
                     stack.extend(parts.iter().rev().map(|part| (indent, mode, part)));
                 }
@@ -124,6 +138,7 @@ impl<'d> Renderer<'d> {
             return;
         }
         if let Some(indent) = self.indent.take() {
+            self.line_indent = indent;
             self.out.extend(std::iter::repeat_n(' ', indent));
             self.column = indent;
         }
@@ -151,7 +166,12 @@ impl<'d> Renderer<'d> {
     }
 
     fn flush_suffixes(&mut self) {
-        for (text, source_column) in std::mem::take(&mut self.suffixes) {
+        for (i, (text, source_column)) in std::mem::take(&mut self.suffixes).into_iter().enumerate()
+        {
+            if i > 0 {
+                // Nothing can stand behind a comment that goes to the line's end.
+                self.new_line(self.line_indent);
+            }
             if self.indent.is_none() {
                 let end = self.out.trim_end_matches(' ').len().max(self.kept);
                 self.column -= self.out.len() - end;
@@ -201,6 +221,13 @@ impl<'d> Renderer<'d> {
                     open.push((mode, if mode == Mode::Broken { broken } else { flat }));
                 }
                 Kind::Indent(content) => open.push((mode, content)),
+                Kind::Below(content) => match left.checked_sub(1) {
+                    Some(less) => {
+                        left = less;
+                        open.push((mode, content));
+                    }
+                    None => return false,
+                },
                 Kind::Concat(parts) => open.extend(parts.iter().rev().map(|part| (mode, part))),
                 Kind::Group { content, forced } => {
                     open.push((if *forced { Mode::Broken } else { mode }, content));

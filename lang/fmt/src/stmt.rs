@@ -40,6 +40,7 @@ impl<'a> Builder<'a> {
                 let one_line = Doc::text("; ");
                 inner.push(if spread { line_end } else { Doc::if_broken(line_end, one_line) });
             }
+            inner.push(self.cursor.lead());
             inner.push(match (block.stmts.get(i), value) {
                 (Some(stmt), _) => self.stmt(stmt),
                 (None, Some(value)) => self.expr(value),
@@ -88,8 +89,8 @@ impl<'a> Builder<'a> {
                 if let Some(ty) = ty {
                     parts.extend([self.cursor.word(":"), Doc::text(" "), self.ty(ty)]);
                 }
-                parts.extend([Doc::text(" "), self.cursor.word("="), Doc::text(" ")]);
-                parts.push(self.expr(value));
+                parts.extend([Doc::text(" "), self.cursor.word("=")]);
+                parts.push(self.value(value));
                 Doc::concat(parts)
             }
             StmtKind::Receive { channel, .. } => {
