@@ -104,6 +104,16 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, String> {
         .map_err(|error| format!("cannot encode a record: {error}"))
 }
 
+/// Encodes a value behind what a buffer holds.
+///
+/// # Errors
+/// When the value is larger than the limit.
+pub fn encode_into<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), String> {
+    bincode::serde::encode_into_std_write(value, out, config())
+        .map(|_| ())
+        .map_err(|error| format!("cannot encode a record: {error}"))
+}
+
 /// Decodes a payload, all of it.
 ///
 /// # Errors

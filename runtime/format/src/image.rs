@@ -264,7 +264,7 @@ impl ImageWriter {
     /// # Errors
     /// When it is larger than the format allows.
     pub fn item(&mut self, item: &Item<'_>) -> Result<(), String> {
-        self.run.extend_from_slice(&frame::encode(item)?);
+        frame::encode_into(item, &mut self.run)?;
         self.run_count += 1;
         if self.run.len() >= ITEMS_RECORD_BYTES {
             self.end_run()?;

@@ -23,6 +23,7 @@ use orion_format::world::{
     Globals, Item, Object, PanicItem, Progress, ScopeItem, SharedItem, SiteItem, TaskItem,
     TimerItem, TraceItem, Waiter,
 };
+use rustc_hash::FxHashMap;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -39,7 +40,7 @@ pub struct Header {
 /// Places in the source, by content: two programs' images, or an image and a restored state, may hold one place twice.
 #[derive(Default)]
 struct Sites {
-    by_address: HashMap<*const Site, u64>,
+    by_address: FxHashMap<*const Site, u64>,
     by_content: HashMap<(&'static str, &'static str, u32, u32), u64>,
     list: Vec<SiteItem<'static>>,
 }

@@ -16,7 +16,7 @@ use orion_fast::{chan::Chan, task::Task};
 use orion_format::bytes::{Word, write_varint, write_word};
 use orion_format::schema::Kind;
 use orion_format::world::{Blob, Object};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::ops::Range;
 
 /// Why a value cannot be saved.
@@ -63,14 +63,14 @@ impl Locals {
 /// Writes values.
 pub struct Encoder<'p> {
     program: &'p Program,
-    shared: HashMap<*const u8, u64>,
+    shared: FxHashMap<*const u8, u64>,
     shared_queue: Vec<Waiting>,
 }
 
 impl<'p> Encoder<'p> {
     /// Nothing is written yet.
     pub fn new(program: &'p Program) -> Self {
-        Self { program, shared: HashMap::new(), shared_queue: Vec::new() }
+        Self { program, shared: FxHashMap::default(), shared_queue: Vec::new() }
     }
 
     /// How many shared objects there are so far.

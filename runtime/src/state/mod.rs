@@ -106,31 +106,18 @@ impl Store {
         let Some(bytes) = self.found.take() else { return Ok(Start::Fresh) };
         let path = self.file.path().display().to_string();
         let refuse = |why: &dyn std::fmt::Display| {
-            Refusal::data(format!("state file `{path}` {why}; it was left as it is"))
+            Refusal::data(format!("state file `{path}` {why}; the file was left as it is"))
         };
         let image = Image::read(&bytes).map_err(|error| refuse(&error))?;
-        let (theirs, ours) = (image.schema.program, self.program.schema.program);
-        if theirs != ours {
-            return Err(refuse(&format!(
-                "belongs to the program `{theirs}`, and this is `{ours}` (`orionc build --name` gives a program another name)"
-            )));
-        }
+        check_owner(&image, &self.program).map_err(|why| refuse(&why))?;
         self.number = image.number;
         if let Progress::Finished(status) = image.globals.progress {
             return Ok(Start::Finished(status));
         }
         // SAFETY: the caller's promise.
         unsafe {
-            match restore::restore(world, &self.program, &image) {
-                Ok(()) => {}
-                Err(RestoreError::Format(error)) => return Err(refuse(&error)),
-                Err(RestoreError::Differences(differences)) => {
-                    return Err(refuse(&format!(
-                        "cannot be taken over by this version of `{ours}`:\n  {}\nrun the version that wrote it, or give another file to start anew",
-                        differences.join("\n  ")
-                    )));
-                }
-            }
+            restore::restore(world, &self.program, &image)
+                .map_err(|error| refuse(&explain(error, self.program.schema.program)))?;
             resume_clock(world, &image);
             self.saved_at = Some(dispatches(world));
             Ok(Start::Resumed)
@@ -225,6 +212,59 @@ unsafe fn resume_clock(world: *mut World, image: &Image<'_>) {
     }
 }
 
+/// Whether the program can take over the state at `path`: what `orionc state check` asks a program. No lock is taken and nothing is written;
+/// a world is restored and thrown away, so the answer is the one that a run would get.
+///
+/// # Errors
+/// 74 when the file cannot be read, 65 when it is no state, of another program, or does not fit.
+///
+/// # Safety
+/// As for [`Program::new`]; `desc` lives as long as the process.
+pub unsafe fn check_file(path: &Path, desc: *const ProgramDesc) -> Result<(), Refusal> {
+    let shown = path.display();
+    let bytes = std::fs::read(path)
+        .map_err(|error| Refusal::io(format!("cannot read state file `{shown}`: {error}")))?;
+    let refuse = |why: &dyn std::fmt::Display| {
+        Refusal::data(format!("state file `{shown}` {why}; the file was left as it is"))
+    };
+    // SAFETY: the caller's promise; the worker and its world are fresh, and live until the process ends.
+    unsafe {
+        let program = program_of(desc).map_err(|what| refuse(&what))?;
+        let image = Image::read(&bytes).map_err(|error| refuse(&error))?;
+        check_owner(&image, &program).map_err(|why| refuse(&why))?;
+        if let Progress::Finished(_) = image.globals.progress {
+            return Ok(());
+        }
+        let worker = Box::into_raw(crate::world::Worker::new());
+        let world = Box::into_raw(World::new(desc, worker, crate::config::Config::default()));
+        (*worker).world = world;
+        restore::restore(world, &program, &image)
+            .map_err(|error| refuse(&explain(error, program.schema.program)))
+    }
+}
+
+/// The state must be this program's.
+fn check_owner(image: &Image<'_>, program: &Program) -> Result<(), String> {
+    let (theirs, ours) = (image.schema.program, program.schema.program);
+    if theirs == ours {
+        return Ok(());
+    }
+    Err(format!(
+        "belongs to the program `{theirs}`, and this is `{ours}` (`orionc build --name` gives a program another name)"
+    ))
+}
+
+/// Why a state was not restored, as a clause behind the file's name.
+fn explain(error: RestoreError, program: &str) -> String {
+    match error {
+        RestoreError::Format(error) => error.to_string(),
+        RestoreError::Differences(differences) => format!(
+            "cannot be taken over by this version of `{program}`:\n  {}\nrun the version that wrote it, or give another file to start anew",
+            differences.join("\n  ")
+        ),
+    }
+}
+
 /// Saves the world to bytes, drops all of it, and rebuilds it from the bytes (`ORION_FORCE=restore`). Afterwards the world
 /// is written once more: the bytes must be the same.
 ///
@@ -241,11 +281,8 @@ pub unsafe fn roundtrip(world: *mut World) -> Result<(), String> {
         let bytes = capture::capture(world, &program, &header)?;
         crate::sched::teardown::drop_all((*world).worker);
         let image = Image::read(&bytes).map_err(|error| format!("the state {error}"))?;
-        match restore::restore(world, &program, &image) {
-            Ok(()) => {}
-            Err(RestoreError::Format(error)) => return Err(format!("the state {error}")),
-            Err(RestoreError::Differences(differences)) => return Err(differences.join("\n")),
-        }
+        restore::restore(world, &program, &image)
+            .map_err(|error| format!("the state {}", explain(error, program.schema.program)))?;
         if capture::capture(world, &program, &header)? == bytes {
             return Ok(());
         }

@@ -12,6 +12,7 @@ use orion_format::schema::{
     Arm, Closure, Field, Function, KINDS, Kind, Point, Schema, Site as SchemaSite, Slot, Type,
     Variant,
 };
+use rustc_hash::FxHashMap;
 use std::collections::HashMap;
 
 /// What the walkers need to know of a type beside its descriptor.
@@ -39,9 +40,9 @@ pub struct Program {
     pub functions: Vec<&'static FnDesc>,
     /// Closures.
     pub closures: Vec<&'static ClosureDesc>,
-    type_indices: HashMap<*const TypeDesc, u32>,
-    function_indices: HashMap<*const FnDesc, u32>,
-    closure_indices: HashMap<*const ClosureDesc, u32>,
+    type_indices: FxHashMap<*const TypeDesc, u32>,
+    function_indices: FxHashMap<*const FnDesc, u32>,
+    closure_indices: FxHashMap<*const ClosureDesc, u32>,
 }
 
 // SAFETY: descriptors are constants of the image.
@@ -159,7 +160,7 @@ impl Program {
         let strings = Strings { list: Vec::new(), indices: HashMap::new() };
         // SAFETY: the name is a string of the image.
         let name = unsafe { desc.name.as_str() };
-        let mut builder = Builder { strings, descs: Vec::new(), indices: HashMap::new() };
+        let mut builder = Builder { strings, descs: Vec::new(), indices: FxHashMap::default() };
         for ty in listed {
             builder.ty(*ty);
         }
@@ -212,14 +213,14 @@ impl Program {
     }
 }
 
-fn positions<T>(list: &[&'static T]) -> HashMap<*const T, u32> {
+fn positions<T>(list: &[&'static T]) -> FxHashMap<*const T, u32> {
     list.iter().enumerate().map(|(index, desc)| (std::ptr::from_ref(*desc), index as u32)).collect()
 }
 
 struct Builder {
     strings: Strings,
     descs: Vec<&'static TypeDesc>,
-    indices: HashMap<*const TypeDesc, u32>,
+    indices: FxHashMap<*const TypeDesc, u32>,
 }
 
 impl Builder {

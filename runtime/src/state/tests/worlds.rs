@@ -6,9 +6,9 @@ use super::programs::{
 use crate::panic::{Cause, Panic, TraceLine};
 use crate::sched::park::orion_park;
 use crate::state::capture::{Header, capture};
-use crate::state::refusal::EXIT_DATA;
+use crate::state::refusal::{EXIT_DATA, EXIT_IO};
 use crate::state::restore::{RestoreError, restore};
-use crate::state::{Start, Store, program::Program, roundtrip};
+use crate::state::{Start, Store, check_file, program::Program, roundtrip};
 use crate::world::{Worker, World, extra_of, new_chan, new_scope, new_task, no_site};
 use orion_abi::desc::{ARM_RECV, PointKind, SLOT_DEST, SLOT_LIVE};
 use orion_abi::frame::{FRAME_COMPLETED, FRAME_ENDED};
@@ -451,6 +451,16 @@ fn a_changed_program_takes_over_what_fits_and_names_what_does_not() {
             ),
             other => panic!("{other:?}"),
         }
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("s");
+        std::fs::write(&path, &bytes).expect("written");
+        assert_eq!(check_file(&path, old.desc), Ok(()));
+        let refusal = check_file(&path, new.desc).expect_err("it does not fit");
+        assert_eq!(refusal.status, EXIT_DATA);
+        assert!(refusal.message.contains("was `str`\n  task 14"), "{}", refusal.message);
+        let missing = check_file(&folder.path().join("none"), new.desc).expect_err("no file");
+        assert_eq!(missing.status, EXIT_IO);
 
         let new = usual();
         let copy = Stage::new(new);
