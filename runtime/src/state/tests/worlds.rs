@@ -431,6 +431,11 @@ fn a_changed_program_takes_over_what_fits_and_names_what_does_not() {
         let bytes = stage.save(&Program::new(old.desc).expect("a schema"));
         let image = Image::read(&bytes).expect("an image");
 
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("s");
+        std::fs::write(&path, &bytes).expect("written");
+        assert_eq!(check_file(&path, old.desc), Ok(()));
+
         let new = with_extra(&[("b", false), ("a", true)]);
         let copy = Stage::new(new);
         restore(copy.world, &Program::new(new.desc).expect("a schema"), &image).expect("restored");
@@ -452,10 +457,6 @@ fn a_changed_program_takes_over_what_fits_and_names_what_does_not() {
             other => panic!("{other:?}"),
         }
 
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("s");
-        std::fs::write(&path, &bytes).expect("written");
-        assert_eq!(check_file(&path, old.desc), Ok(()));
         let refusal = check_file(&path, new.desc).expect_err("it does not fit");
         assert_eq!(refusal.status, EXIT_DATA);
         assert!(refusal.message.contains("was `str`\n  task 14"), "{}", refusal.message);
