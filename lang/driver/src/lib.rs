@@ -12,12 +12,14 @@
 //! place and hold each finding once; an output is found to be writable before any work is done.
 
 mod cascade;
+mod format;
 mod library;
 mod link;
 mod load;
 mod output;
 mod testing;
 
+pub use format::{Formatted, format, format_text, source_files};
 pub use testing::{TestResult, test};
 
 use link::LinkError;
@@ -166,6 +168,17 @@ impl Session {
     /// AST to MIR.
     fn lower(&mut self, path: &Path, options: &Options) -> Option<orion_mir::Program> {
         let mut program = self.check(path)?;
+        if program.main.is_none() {
+            let message = format!("`{}` has no `main`", path.display());
+            let span = self.sources.files().next().map_or(Span::BUILTIN, |file| file.span());
+            let span = Span::new(span.file, 0, 0);
+            self.diagnostics.push(
+                Diagnostic::new(ErrorCode::E0114, span, message)
+                    .label("a program begins with `fn main()`")
+                    .help("a module without one can be checked and tested, not built"),
+            );
+            return None;
+        }
         self.build_mir(&mut program, None, path, options)
     }
 

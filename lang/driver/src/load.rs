@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 /// The largest source file. It is the parser's limit: the size is looked at before the file is
 /// read, so that a huge one costs nothing.
-const FILE_BYTES_MAX: u64 = 16 << 20;
+const FILE_BYTES_MAX: u64 = orion_parser::FILE_BYTES_MAX as u64;
 
 /// The module that every other one sees without an import.
 const PRELUDE: &str = "std.prelude";
@@ -103,33 +103,42 @@ fn module_source(
 }
 
 /// Reads a source file into the source map. `span` is the import's, or [`Span::BUILTIN`].
-fn read_source(
+pub fn read_source(
     path: &Path,
     span: Span,
     sources: &mut SourceMap,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<FileId> {
-    let shown = path.display().to_string();
     match read_bytes(path) {
-        Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => Some(sources.add(&shown, &text)),
-            Err(error) => {
-                // The text is shown as far as it can be, so that the place can be underlined.
-                let at = error.utf8_error().valid_up_to();
-                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                let file = sources.add(&shown, &text);
-                let at = u32::try_from(at).unwrap_or(u32::MAX);
-                let span = Span::new(file, at, at + 3);
-                diagnostics.push(
-                    Diagnostic::new(ErrorCode::E1003, span, format!("`{shown}` is not UTF-8"))
-                        .label("this byte is not part of a character")
-                        .help("convert the file to UTF-8"),
-                );
-                None
-            }
-        },
+        Ok(bytes) => decode_source(path, &bytes, sources, diagnostics),
         Err(diagnostic) => {
             diagnostics.push(Diagnostic { primary: relabel(&diagnostic, span), ..*diagnostic });
+            None
+        }
+    }
+}
+
+/// Puts the bytes of a source file into the source map.
+pub fn decode_source(
+    path: &Path,
+    bytes: &[u8],
+    sources: &mut SourceMap,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<FileId> {
+    let shown = path.display().to_string();
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Some(sources.add(&shown, text)),
+        Err(error) => {
+            // The text is shown as far as it can be, so that the place can be underlined.
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            let file = sources.add(&shown, &text);
+            let at = u32::try_from(error.valid_up_to()).unwrap_or(u32::MAX);
+            let span = Span::new(file, at, at + 3);
+            diagnostics.push(
+                Diagnostic::new(ErrorCode::E1003, span, format!("`{shown}` is not UTF-8"))
+                    .label("this byte is not part of a character")
+                    .help("convert the file to UTF-8"),
+            );
             None
         }
     }
@@ -156,8 +165,9 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, Box<Diagnostic>> {
         ));
     }
     if found.len() > FILE_BYTES_MAX {
-        let megabytes = found.len() >> 20;
-        let message = format!("`{shown}` has {megabytes} MiB: a source file may have 16");
+        let (megabytes, megabytes_max) = (found.len() >> 20, FILE_BYTES_MAX >> 20);
+        let message =
+            format!("`{shown}` has {megabytes} MiB: a source file may have {megabytes_max}");
         return Err(Box::new(Diagnostic::new(ErrorCode::E0804, Span::BUILTIN, message)));
     }
     fs::read(path).map_err(unreadable)

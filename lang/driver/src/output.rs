@@ -38,6 +38,14 @@ pub fn place_bytes(bytes: &[u8], path: &Path) -> io::Result<()> {
     place(bytes, None, path)
 }
 
+/// Puts `bytes` into the file at `path`, which keeps its permissions.
+///
+/// # Errors
+/// When it cannot be read or written.
+pub fn replace_bytes(bytes: &[u8], path: &Path) -> io::Result<()> {
+    place(bytes, Some(fs::metadata(path)?.permissions()), path)
+}
+
 fn place(bytes: &[u8], permissions: Option<fs::Permissions>, path: &Path) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return fs::write(path, bytes);

@@ -51,7 +51,7 @@ pub fn test(
 }
 
 /// All `.or` files below a folder; hidden folders and `target` are left out.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+pub fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.filter_map(Result::ok) {
         let path = entry.path();
