@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::body::Program;
-use crate::passes::{effects, frame_map, hash, polls, rc, simplify};
+use crate::passes::{copy_prop, effects, frame_map, hash, inline, polls, rc, simplify, strip};
 use crate::verify::{self, Stage};
 
 /// How to run.
@@ -72,6 +72,17 @@ pub fn finish(program: &mut Program, options: Options) -> Result<(), Vec<PassErr
     // Without the clean-up that nothing reaches any more, less is live.
     simplify::run(program);
     check(program, "simplify", Stage::Effects)?;
+
+    inline::run(program);
+    check(program, "inline", Stage::Effects)?;
+
+    copy_prop::run(program);
+    check(program, "copy_prop", Stage::Effects)?;
+
+    simplify::run(program);
+    strip::run(program);
+    simplify::run(program);
+    check(program, "strip", Stage::Effects)?;
 
     rc::run(program);
     check(program, "rc", Stage::Owned)?;

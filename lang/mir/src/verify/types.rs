@@ -238,9 +238,11 @@ fn rvalue(cx: &Checker<'_>, value: &Rvalue) -> Result<Option<TyKind>, String> {
         Rvalue::Use(operand) => cx.owned(operand)?,
         Rvalue::Binary(op, a, b) => {
             if let BinOp::Eq | BinOp::Ne = op
-                && let (a, b @ TyKind::Chan(_)) = (cx.borrowed(a)?, cx.borrowed(b)?)
+                && let (x, y @ TyKind::Chan(_)) = (cx.operand(a)?, cx.operand(b)?)
             {
-                ensure(a == b, || format!("{op:?} of {a:?} and {b:?}"))?;
+                ensure(x == y, || format!("{op:?} of {x:?} and {y:?}"))?;
+                cx.borrowed(a)?;
+                cx.borrowed(b)?;
                 return Ok(Some(TyKind::Bool));
             }
             let (a, b) = (scalar(a)?, scalar(b)?);
