@@ -24,6 +24,15 @@ use crate::{
     scope::Scope, sites::SiteTable, state::Store, timer::TimerHeap,
 };
 
+/// How often the world is still rebuilt under `ORION_FORCE=restore`.
+#[derive(Default)]
+pub struct RoundTrips {
+    /// Time that it has taken so far.
+    pub spent: std::time::Duration,
+    /// Suspensions until the next one.
+    pub skip: u64,
+}
+
 /// A worker: executes tasks. There is one.
 #[repr(C)]
 pub struct Worker {
@@ -55,6 +64,8 @@ pub struct Worker {
     pub lone_yields: u64,
     /// Preemptions under `ORION_FORCE` so far.
     pub forced_polls: u64,
+    /// Round trips under `ORION_FORCE=restore`.
+    pub round_trips: RoundTrips,
     /// Polls until the next preemption, under `--seed` and `ORION_FORCE`.
     pub countdown: u64,
 }
@@ -145,6 +156,7 @@ impl Worker {
             stack_limit: 0,
             lone_yields: 0,
             forced_polls: 0,
+            round_trips: RoundTrips::default(),
             countdown: u64::MAX,
         })
     }

@@ -22,7 +22,7 @@ mod tests;
 use std::{
     ptr::null_mut,
     sync::atomic::{Ordering, compiler_fence},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use orion_abi::{
@@ -89,7 +89,6 @@ pub unsafe fn run(worker: *mut Worker) -> End {
     // SAFETY: everything below upholds the invariants of the modules it uses.
     unsafe {
         let ctx = Worker::ctx(worker);
-        let world = (*worker).world;
         let limit = if (*worker).always_poll { usize::MAX } else { (*worker).stack_limit };
         loop {
             limit_of(ctx).store(limit, Ordering::Relaxed);
@@ -118,7 +117,7 @@ pub unsafe fn run(worker: *mut Worker) -> End {
                 return End::Main;
             }
             if (*ctx).force > 1 {
-                round_trip(world);
+                round_trip(worker);
             }
         }
     }
@@ -255,14 +254,32 @@ unsafe fn save(world: *mut World) -> Result<(), crate::state::Refusal> {
     }
 }
 
-/// `ORION_FORCE=restore`: the world becomes bytes and is rebuilt from them.
-unsafe fn round_trip(world: *mut World) {
+/// `ORION_FORCE=restore`: the world becomes bytes and is rebuilt from them. Once that has taken a while (a large world costs time in proportion
+/// to its size), only every so many suspensions, ever fewer.
+unsafe fn round_trip(worker: *mut Worker) {
     // SAFETY: every task is suspended.
-    if let Err(message) = unsafe { crate::state::roundtrip(world) } {
-        crate::output::emergency(format!("error: ORION_FORCE=restore: {message}\n"));
-        crate::start::exit_now(70);
+    unsafe {
+        let trips = &mut (*worker).round_trips;
+        if trips.skip > 0 {
+            trips.skip -= 1;
+            return;
+        }
+        let start = Instant::now();
+        if let Err(message) = crate::state::roundtrip((*worker).world) {
+            crate::output::emergency(format!("error: ORION_FORCE=restore: {message}\n"));
+            crate::start::exit_now(ROUND_TRIP_STATUS);
+        }
+        let trips = &mut (*worker).round_trips;
+        trips.spent += start.elapsed();
+        let excess_ms = trips.spent.saturating_sub(ROUND_TRIPS_FREE).as_millis() as u64;
+        trips.skip = excess_ms * excess_ms / 100;
     }
 }
+
+/// Exit status when a world does not survive its round trip.
+const ROUND_TRIP_STATUS: i32 = 70;
+/// Time for round trips at every suspension.
+const ROUND_TRIPS_FREE: Duration = Duration::from_secs(1);
 
 /// Makes tasks ready whose timers are due.
 unsafe fn fire_timers(world: *mut World) {
