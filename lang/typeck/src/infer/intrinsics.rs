@@ -96,7 +96,7 @@ impl Infer<'_, '_> {
                 span,
             ),
             [arg] => {
-                let Some(yields) = self.own_yields(span, "`@yield(v)`") else {
+                let Some(yields) = self.own_yields(span, "`@yield(v)` yields") else {
                     self.expr(&arg.value, Expect::Any);
                     return error_expr(span);
                 };

@@ -6,7 +6,8 @@
 //! stand: leaving an `async` block early consumes the handles made in it.
 //!
 //! A type is linear when a `Task` is reachable through lists, tuples, structs, variants and type
-//! arguments; functions and channels are not linear themselves.
+//! arguments; functions and channels are not linear themselves. Generators are tracked as well:
+//! they are moved, so that they are used at most once, but may be dropped.
 
 mod flow;
 mod walk;
@@ -19,21 +20,37 @@ use std::collections::HashMap;
 /// Which types hold a handle.
 #[derive(Default)]
 pub(crate) struct Linear {
-    known: HashMap<TyId, bool>,
+    known: HashMap<TyId, Kind>,
+}
+
+/// How values of a type may be used.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Kind {
+    /// Any number of times.
+    Plain,
+    /// At most once: it holds a generator, which is moved and may be dropped.
+    Moved,
+    /// Exactly once: it holds a handle of a task.
+    Linear,
 }
 
 impl Linear {
-    /// Whether a value of the type holds a handle of a task.
-    pub(crate) fn is_linear(&mut self, program: &mut Program, ty: TyId) -> bool {
+    /// How values of the type may be used.
+    pub(crate) fn kind(&mut self, program: &mut Program, ty: TyId) -> Kind {
         if let Some(&known) = self.known.get(&ty) {
             return known;
         }
-        // A recursive type is linear if some part is: assume not while looking.
-        self.known.insert(ty, false);
+        // A recursive type is what its other parts make it: assume the least while looking.
+        self.known.insert(ty, Kind::Plain);
+        let mut kind = Kind::Plain;
         let parts: Vec<TyId> = match program.types.kind(ty).clone() {
             Ty::Task(_) => {
-                self.known.insert(ty, true);
-                return true;
+                kind = Kind::Linear;
+                Vec::new()
+            }
+            Ty::Gen { .. } => {
+                kind = Kind::Moved;
+                Vec::new()
             }
             Ty::List(part) => vec![part],
             Ty::Tuple(parts) => parts.to_vec(),
@@ -48,9 +65,11 @@ impl Linear {
             }
             _ => Vec::new(),
         };
-        let linear = parts.into_iter().any(|part| self.is_linear(program, part));
-        self.known.insert(ty, linear);
-        linear
+        for part in parts {
+            kind = kind.max(self.kind(program, part));
+        }
+        self.known.insert(ty, kind);
+        kind
     }
 }
 

@@ -1,7 +1,7 @@
 //! The walk over a body.
 
-use super::Linear;
 use super::flow::{Flow, Region, State};
+use super::{Kind, Linear};
 use orion_diagnostics::{Diagnostic, ErrorCode};
 use orion_hir::{
     Arg, Arm, Body, Callee, Expr, ExprKind, ForIter, Intrinsic, LocalId, LoopId, Pat, PatKind,
@@ -81,7 +81,7 @@ impl<'p> Walker<'p> {
     /// Walks the whole body.
     pub fn function(&mut self, params: &[(LocalId, bool)]) {
         for &(param, mutable) in params {
-            if self.is_linear(self.body.locals[param].ty) {
+            if self.is_moved(self.body.locals[param].ty) {
                 if mutable {
                     self.in_out.insert(param);
                 }
@@ -95,8 +95,19 @@ impl<'p> Walker<'p> {
         }
     }
 
+    /// Whether a value of the type must be consumed.
     fn is_linear(&mut self, ty: TyId) -> bool {
-        self.linear.is_linear(self.program, ty)
+        self.linear.kind(self.program, ty) == Kind::Linear
+    }
+
+    /// Whether a value of the type is moved.
+    fn is_moved(&mut self, ty: TyId) -> bool {
+        self.linear.kind(self.program, ty) != Kind::Plain
+    }
+
+    /// What messages call a value of the type.
+    fn noun(&mut self, ty: TyId) -> &'static str {
+        if self.is_linear(ty) { "handle" } else { "generator" }
     }
 
     fn name(&self, local: LocalId) -> &str {
@@ -116,6 +127,9 @@ impl<'p> Walker<'p> {
 
     /// Reports a handle that this path forgets.
     fn forgotten(&mut self, local: LocalId, place: Option<(Span, &str)>, used: Option<Span>) {
+        if !self.is_linear(self.body.locals[local].ty) {
+            return;
+        }
         if !self.reported.insert(local) {
             return;
         }
@@ -264,15 +278,21 @@ impl<'p> Walker<'p> {
                 let first = *first;
                 if self.reported.insert(local) {
                     let name = self.name(local).to_owned();
+                    let noun = self.noun(self.body.locals[local].ty);
+                    let (verb, help) = if noun == "handle" {
+                        ("consumed", "keep the task's value instead: `let v = @join(…)`")
+                    } else {
+                        ("moved", "a generator is moved, not copied")
+                    };
                     self.report(
                         Diagnostic::new(
                             ErrorCode::E0402,
                             span,
-                            format!("the handle `{name}` is used after it was consumed"),
+                            format!("the {noun} `{name}` is used after it was {verb}"),
                         )
                         .label("used again")
-                        .secondary(first, "consumed here")
-                        .help("keep the task's value instead: `let v = @join(…)`"),
+                        .secondary(first, format!("{verb} here"))
+                        .help(help),
                     );
                 }
             }
@@ -291,10 +311,12 @@ impl<'p> Walker<'p> {
         let linear = self.is_linear(e.ty);
         match &e.kind {
             ExprKind::Local(local) => {
-                if linear && how == Use::Taken {
-                    self.consume(*local, e.span);
-                } else if linear {
-                    self.look(*local, e.span);
+                if self.is_moved(e.ty) {
+                    if how == Use::Taken {
+                        self.consume(*local, e.span);
+                    } else {
+                        self.look(*local, e.span);
+                    }
                 }
                 return;
             }
@@ -302,22 +324,24 @@ impl<'p> Walker<'p> {
                 if let ExprKind::Index(_, index) = &e.kind {
                     self.expr(index, Use::Taken);
                 }
-                if linear && how == Use::Taken {
+                if self.is_moved(e.ty) && how == Use::Taken {
+                    let noun = self.noun(e.ty);
                     let (message, help) = if matches!(e.kind, ExprKind::Index(..)) {
                         (
-                            "a handle cannot be copied out of a list",
+                            "copied out of a list",
                             "take it out: `xs.remove(i)`, `xs.pop()`, or `for t in xs`",
                         )
                     } else {
                         (
-                            "a handle cannot be copied out of a compound",
+                            "copied out of a compound",
                             "take the whole apart: `let (a, b) = …` or `match`",
                         )
                     };
-                    self.misuse(e.span, message, "would leave the handle in two places", help);
+                    let message = format!("a {noun} cannot be {message}");
+                    self.misuse(e.span, &message, "would be in two places", help);
                 }
-                let base_linear = self.is_linear(base.ty);
-                self.expr(base, if base_linear { Use::Seen } else { Use::Taken });
+                let base_moved = self.is_moved(base.ty);
+                self.expr(base, if base_moved { Use::Seen } else { Use::Taken });
                 return;
             }
             _ => {}
@@ -431,7 +455,7 @@ impl<'p> Walker<'p> {
             ExprKind::Assign(place, value) => {
                 self.place_indices(place);
                 self.expr(value, Use::Taken);
-                if !self.flow.ended && self.is_linear(place.ty) {
+                if !self.flow.ended && self.is_moved(place.ty) {
                     self.assign(place);
                 }
             }
@@ -458,12 +482,13 @@ impl<'p> Walker<'p> {
                 self.join(vec![(after, right.span), (before, left.span)]);
             }
             ExprKind::ListRepeat { value, count } => {
-                if self.is_linear(value.ty) {
+                if self.is_moved(value.ty) {
+                    let noun = self.noun(value.ty);
                     self.misuse(
                         value.span,
-                        "a handle cannot be repeated",
+                        &format!("a {noun} cannot be repeated"),
                         "would be in the list several times",
-                        "spawn a task for each element",
+                        "make one for each element",
                     );
                 }
                 self.expr(value, Use::Taken);
@@ -505,7 +530,12 @@ impl<'p> Walker<'p> {
     fn captures(&mut self, func: orion_hir::FnId, span: Span) {
         let captures = self.program.fns[func].captures.clone();
         for capture in captures {
-            if self.is_linear(self.body.locals[capture.outer].ty) {
+            let ty = self.body.locals[capture.outer].ty;
+            if self.is_moved(ty) && !self.is_linear(ty) {
+                // A generator moves into the closure.
+                self.consume(capture.outer, span);
+            }
+            if self.is_linear(ty) {
                 let name = self.name(capture.outer).to_owned();
                 self.misuse(
                     span,
@@ -554,15 +584,16 @@ impl<'p> Walker<'p> {
 
     /// Binds the linear parts of a value.
     fn bind(&mut self, pat: &Pat, spawned: Option<Span>, declared: &mut Vec<LocalId>) {
-        if !self.is_linear(pat.ty) {
+        if !self.is_moved(pat.ty) {
             return;
         }
+        let linear = self.is_linear(pat.ty);
         match &pat.kind {
             PatKind::Bind(local) => {
                 self.declare(*local, spawned.unwrap_or(pat.span), spawned.is_some());
                 declared.push(*local);
             }
-            PatKind::Wild if spawned.is_some() => {}
+            PatKind::Wild if spawned.is_some() || !linear => {}
             PatKind::Wild => {
                 self.report(
                     Diagnostic::new(ErrorCode::E0401, pat.span, "`_` forgets a handle")
@@ -591,6 +622,7 @@ impl<'p> Walker<'p> {
                             self.declare(local, rest.span, false);
                             declared.push(local);
                         }
+                        None if !linear => {}
                         None => self.report(
                             Diagnostic::new(ErrorCode::E0401, rest.span, "`..` forgets handles")
                                 .label("matches handles")
@@ -724,13 +756,17 @@ impl<'p> Walker<'p> {
                     let name = self.name(*local).to_owned();
                     self.reported.insert(*local);
                     let used = *used;
+                    let (noun, verb) = match self.noun(self.body.locals[*local].ty) {
+                        "handle" => ("handle", "consumed"),
+                        noun => (noun, "moved"),
+                    };
                     let mut diagnostic = Diagnostic::new(
                         ErrorCode::E0402,
                         used,
-                        format!("the handle `{name}` is consumed in a loop"),
+                        format!("the {noun} `{name}` is {verb} in a loop"),
                     )
-                    .label("consumed again in the next round")
-                    .help("consume it after the loop, or leave the loop right after it");
+                    .label(format!("{verb} again in the next round"))
+                    .help("do it after the loop, or leave the loop right after it");
                     if let Some(origin) = self.origins.get(local) {
                         diagnostic =
                             diagnostic.secondary(origin.span, "made once, outside of the loop");
@@ -783,7 +819,10 @@ impl<'p> Walker<'p> {
             ForIter::Str(value) | ForIter::Chan(value) | ForIter::GenValue(value) => {
                 self.expr(value, Use::Taken);
             }
-            ForIter::GenPlace(place) => self.place_indices(place),
+            ForIter::GenPlace(place) => {
+                self.place_indices(place);
+                self.look(place.local, place.span);
+            }
         }
         if self.flow.ended {
             return;
@@ -809,7 +848,11 @@ impl<'p> Walker<'p> {
     }
 
     fn assign(&mut self, place: &Place) {
+        let linear = self.is_linear(place.ty);
         if !place.projections.is_empty() {
+            if !linear {
+                return;
+            }
             self.misuse(
                 place.span,
                 "assigning here would forget a handle",
@@ -818,7 +861,8 @@ impl<'p> Walker<'p> {
             );
             return;
         }
-        if self.flow.states.get(&place.local) == Some(&State::Live)
+        if linear
+            && self.flow.states.get(&place.local) == Some(&State::Live)
             && self.reported.insert(place.local)
         {
             let name = self.name(place.local).to_owned();
