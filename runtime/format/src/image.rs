@@ -237,6 +237,25 @@ impl<'a> Image<'a> {
     }
 }
 
+/// The first item that differs between two images, as a developer reads it: for tests of the runtime.
+#[must_use]
+pub fn first_difference(a: &Image<'_>, b: &Image<'_>) -> String {
+    fn find<T: PartialEq + std::fmt::Debug>(
+        a: &BTreeMap<u64, T>,
+        b: &BTreeMap<u64, T>,
+    ) -> Option<String> {
+        let ids: BTreeSet<&u64> = a.keys().chain(b.keys()).collect();
+        let id = ids.into_iter().find(|id| a.get(id) != b.get(id))?;
+        Some(format!("{:?}\nis now {:?}", a.get(id), b.get(id)))
+    }
+    find(&a.tasks, &b.tasks)
+        .or_else(|| find(&a.channels, &b.channels))
+        .or_else(|| find(&a.scopes, &b.scopes))
+        .or_else(|| find(&a.objects, &b.objects))
+        .or_else(|| find(&a.sites, &b.sites))
+        .unwrap_or_else(|| format!("{:?}\nis now {:?}", a.globals, b.globals))
+}
+
 /// Writes one checkpoint.
 pub struct ImageWriter {
     frames: FrameWriter,

@@ -97,6 +97,10 @@ impl<'p> Encoder<'p> {
         unsafe {
             if facts.dense {
                 let size = facts.desc.size as usize;
+                if size == 0 {
+                    // What has no bytes may have no address either (a buffer of `()`).
+                    return Ok(());
+                }
                 out.extend_from_slice(std::slice::from_raw_parts(at, size));
                 return Ok(());
             }

@@ -283,9 +283,12 @@ pub unsafe fn roundtrip(world: *mut World) -> Result<(), String> {
         let image = Image::read(&bytes).map_err(|error| format!("the state {error}"))?;
         restore::restore(world, &program, &image)
             .map_err(|error| format!("the state {}", explain(error, program.schema.program)))?;
-        if capture::capture(world, &program, &header)? == bytes {
+        let again = capture::capture(world, &program, &header)?;
+        if again == bytes {
             return Ok(());
         }
-        Err("the state that was read back is not the one that was written".to_owned())
+        let again = Image::read(&again).map_err(|error| format!("the second state {error}"))?;
+        let what = orion_format::image::first_difference(&image, &again);
+        Err(format!("the state that was read back is not the one that was written: {what}"))
     }
 }

@@ -380,6 +380,14 @@ impl<'a> Restore<'a> {
                 self.channel(item)?;
                 self.decoder.finish_shared()?;
             }
+            // They were made as they were met; the world lists them by age.
+            let mut chans: Vec<_> =
+                self.decoder.chans.iter().map(|(id, chan)| (*id, *chan)).collect();
+            chans.sort_unstable();
+            for (_, chan) in chans {
+                World::unlink_chan(self.world, chan);
+                World::link_chan(self.world, chan);
+            }
         }
         Ok(())
     }

@@ -157,6 +157,8 @@ pub unsafe fn full(stage: &Stage) {
         let Stage { program, world, ctx } = *stage;
         let y = program.types;
         let (ch, out) = (stage.chan(2, y.i64), stage.chan(1, y.text));
+        // Older channels that are met later than younger ones.
+        assert!((*ch).id < (*out).id);
         let main = stage.task(std::ptr::null_mut(), std::ptr::null_mut(), TASK_WAITING);
         let scope = stage.scope(main);
         let more = [retained(ch), V::Int(0), t("kept")];
