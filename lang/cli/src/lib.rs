@@ -4,6 +4,8 @@
 //! where an output cannot be written. All work is the driver's; here its results are printed:
 //! diagnostics to standard error, what was asked for to standard output.
 
+mod format;
+
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use orion_diagnostics::{Diagnostic, ErrorCode, human, json};
@@ -42,6 +44,8 @@ enum Command {
     },
     /// Run the `test` blocks of a file, or of all files in a folder
     Test(Test),
+    /// Put source files into the one layout
+    Fmt(format::Format),
     /// Explain an error code
     Explain {
         /// The code, as in `E0010`
@@ -141,6 +145,7 @@ pub fn main() -> ExitCode {
         }
         Command::Check { program } => finish(&orion_driver::check(&program), format),
         Command::Test(arguments) => test(&arguments, format),
+        Command::Fmt(arguments) => format::run(&arguments, format),
         Command::Explain { code } => explain(&code),
     }
 }

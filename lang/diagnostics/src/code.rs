@@ -183,6 +183,7 @@ error_codes! {
     E1005 "no linker";
     E1006 "linking failed";
     E1007 "module not found";
+    E1008 "file cannot be formatted";
     // W0xxx: warnings
     W0001 "doc comment documents nothing";
     W0201 "value without effect";

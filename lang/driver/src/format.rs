@@ -44,7 +44,10 @@ pub fn format(path: &Path, write: bool) -> Formatted {
         let file = session.read(path)?;
         let text = session.format(file)?;
         changed = text != *session.sources.file(file).text;
-        if changed && write && let Err(error) = output::replace_bytes(text.as_bytes(), path) {
+        if changed
+            && write
+            && let Err(error) = output::replace_bytes(text.as_bytes(), path)
+        {
             return session.fail(unwritable(path, &error));
         }
         Some(Outcome::Done)

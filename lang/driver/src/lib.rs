@@ -20,11 +20,13 @@ mod output;
 mod testing;
 
 pub use format::{Formatted, format, format_text, source_files};
+pub use orion_parser::FILE_BYTES_MAX;
 pub use testing::{TestResult, test};
 
 use link::LinkError;
 use orion_codegen::{OptLevel, Output};
 use orion_diagnostics::{Diagnostic, ErrorCode, has_errors, sort_and_dedup};
+use orion_syntax::ast::printer;
 use orion_syntax::{SourceMap, Span};
 use std::ffi::OsString;
 use std::fs::File;
@@ -91,7 +93,15 @@ const STACK_BYTES: usize = 1 << 30;
 /// Reports the errors of the program at `path`.
 #[must_use]
 pub fn check(path: &Path) -> Report {
-    compile(path, |session, path| session.check(path).map(|_| Outcome::Done))
+    compile(path, |session, path| {
+        let mut program = session.check(path)?;
+        if program.main.is_some() {
+            // Some errors show only when generic code meets its types.
+            let options = Options { level: 0, name: None, verify: false };
+            session.build_mir(&mut program, None, path, &options)?;
+        }
+        Some(Outcome::Done)
+    })
 }
 
 /// Compiles the program at `path` as far as `emit`, to `output`. Without one, text goes to
@@ -250,7 +260,7 @@ impl Session {
             Emit::Ast => {
                 let modules = self.load(path)?;
                 self.go_on()?;
-                format!("{:#?}\n", modules[0].ast).into_bytes()
+                printer::print_module(&modules[0].ast).into_bytes()
             }
             Emit::Mir => orion_mir::print::program(&self.lower(path, options)?).into_bytes(),
             Emit::LlvmIr => self.generate(path, Output::LlvmIr, options)?,

@@ -3,6 +3,7 @@
 
 use orion_fmt::{Failure, format};
 use orion_parser::lexer;
+use orion_parser::token::Tok;
 use orion_syntax::SourceMap;
 use orion_syntax::ast::printer;
 use std::path::{Path, PathBuf};
@@ -137,5 +138,36 @@ fn comments_and_line_ends_anywhere() {
             }
         }
         assert!(valid * 4 > tried, "{valid} of {tried} were programs");
+    });
+}
+
+/// Makes every lower-case name longer, so that much does not fit on its line any more.
+fn stretch(text: &str, by: usize) -> String {
+    let mut map = SourceMap::new();
+    let id = map.add("test.or", text);
+    let mut result = String::new();
+    let mut from = 0;
+    for token in lexer::lex(map.file(id)).tokens {
+        // `default` is a word of its own at the head of a select arm.
+        if matches!(token.tok, Tok::Lower(name) if name != "default") {
+            result.push_str(&text[from..token.end as usize]);
+            result.extend(std::iter::repeat_n("_long", by));
+            from = token.end as usize;
+        }
+    }
+    result.push_str(&text[from..]);
+    result
+}
+
+#[test]
+fn long_names() {
+    on_large_stack(|| {
+        for (path, text) in
+            corpus(&["tests/run", "examples", "stdlib", "lang/parser/tests/samples"])
+        {
+            for by in [1, 3, 8, 20] {
+                assert!(check(&path, &stretch(&text, by)).is_some(), "{}", path.display());
+            }
+        }
     });
 }
