@@ -4,6 +4,7 @@ pub mod copy_prop;
 pub mod effects;
 pub mod frame_map;
 pub mod hash;
+mod hoist;
 pub mod inline;
 pub mod liveness;
 pub mod polls;

@@ -20,7 +20,7 @@
 //! P: i = add(i, 1); poll -> O unwind U
 //! ```
 //!
-//! Differences are taken as u64, where they cannot overflow: `i` is at most `n` there.
+//! What every round would do alike is then moved before the inner loop ([`super::hoist`]). Differences are taken as u64, where they cannot overflow: `i` is at most `n` there.
 
 use crate::access;
 use crate::body::{
@@ -43,7 +43,9 @@ pub fn run(program: &mut Program) {
         for block in 0..body.blocks.len() {
             let latch = Block(block as u32);
             if let Some(counted) = find(&program.types, body, latch, &suspends) {
-                strip(body, latch, &counted, u64_ty, bool_ty);
+                let before = strip(body, latch, &counted, u64_ty, bool_ty);
+                let Counted { blocks, header, .. } = &counted;
+                super::hoist::run(&program.types, body, blocks, *header, latch, before);
             }
         }
     }
@@ -52,6 +54,7 @@ pub fn run(program: &mut Program) {
 /// A loop that can be strip-mined.
 struct Counted {
     header: Block,
+    blocks: Vec<Block>,
     unwind: Block,
     /// The blocks that jump into the loop.
     entries: Vec<Block>,
@@ -61,6 +64,7 @@ struct Counted {
     /// The block whose switch ends the loop: the header or the one before the latch.
     test: Block,
     test_first: bool,
+    out: Block,
 }
 
 /// The local and limit of `c = lt(i, n); switch c { 0 -> out, else -> inside }` at the end of a block.
@@ -194,8 +198,14 @@ fn find(types: &TypeTable, body: &Body, latch: Block, suspends: &[bool]) -> Opti
             return None;
         }
     }
+    let TerminatorKind::Switch { cases, .. } = &body.block(test).terminator.kind else {
+        return None;
+    };
+    let out = cases.first()?.1;
     // The step, and nothing else.
     (writes == 1).then_some(Counted {
+        blocks,
+        out,
         header,
         unwind,
         entries,
@@ -207,25 +217,26 @@ fn find(types: &TypeTable, body: &Body, latch: Block, suspends: &[bool]) -> Opti
     })
 }
 
-fn strip(body: &mut Body, latch: Block, counted: &Counted, u64_ty: Ty, bool_ty: Ty) {
+/// Gives the block before the inner loop.
+fn strip(body: &mut Body, latch: Block, counted: &Counted, u64_ty: Ty, bool_ty: Ty) -> Block {
     let loc = body.block(latch).terminator.loc;
     let Counted { header, unwind, index, int, test, .. } = *counted;
     let limit = counted.limit.clone();
     let ty = body.ty(index);
     let here = || Operand::Borrow(index.into());
 
-    let TerminatorKind::Switch { cases, .. } = &body.block(test).terminator.kind else { return };
-    let out = cases[0].1;
+    let out = counted.out;
+    let before = push(body, loc, Vec::new(), goto(header));
 
     // The end of the chunk: from `chunk` on, then the inner loop.
     let end = new_local(body, ty, loc);
     let rest = new_local(body, ty, loc);
     let rest_u64 = new_local(body, u64_ty, loc);
     let long = new_local(body, bool_ty, loc);
-    let whole = push(body, loc, vec![set(end, Rvalue::Use(as_copy(&limit)))], goto(header));
+    let whole = push(body, loc, vec![set(end, Rvalue::Use(as_copy(&limit)))], goto(before));
     let step = Operand::Const(Const::Int(CHUNK, int));
     let part = set(end, Rvalue::Binary(BinOp::Add, here(), step));
-    let part = push(body, loc, vec![part], goto(header));
+    let part = push(body, loc, vec![part], goto(before));
     let chunk = Operand::Const(Const::Int(CHUNK, IntTy::U64));
     let chunk = push(
         body,
@@ -267,6 +278,7 @@ fn strip(body: &mut Body, latch: Block, counted: &Counted, u64_ty: Ty, bool_ty: 
             }
         }
     }
+    before
 }
 
 fn new_local(body: &mut Body, ty: Ty, loc: Loc) -> Local {
