@@ -171,8 +171,10 @@ impl<'a> Doc<'a> {
     #[must_use]
     pub fn concat(parts: Vec<Self>) -> Self {
         let mut parts: Vec<Self> = parts.into_iter().filter(|part| !part.is_nil()).collect();
-        if parts.len() == 1 {
-            return parts.swap_remove(0);
+        match parts.len() {
+            0 => return Self::nil(),
+            1 => return parts.swap_remove(0),
+            _ => {}
         }
         let breaks = parts.iter().any(|part| part.0.breaks);
         let multi = parts.iter().any(|part| part.0.multi);

@@ -98,7 +98,7 @@ impl<'a> Builder<'a> {
             ExprKind::Block(block) => return self.block(block),
             ExprKind::Lambda(lambda) => {
                 parts.extend([self.cursor.word("fn"), self.signature(&lambda.signature)]);
-                parts.extend([Doc::text(" "), self.block(&lambda.body)]);
+                return self.block_parts(&lambda.body).behind(parts);
             }
             ExprKind::Match { scrutinee, arms } => {
                 parts.extend([self.cursor.word("match"), Doc::text(" ")]);
@@ -121,13 +121,14 @@ impl<'a> Builder<'a> {
             ExprKind::While { label, condition, body } => {
                 self.label(label.is_some(), &mut parts);
                 parts.extend([self.cursor.word("while"), Doc::text(" "), self.head(condition)]);
-                parts.extend([Doc::text(" "), self.block(body)]);
+                return self.block_parts(body).behind(parts);
             }
             ExprKind::For { label, pattern, iterable, body } => {
                 self.label(label.is_some(), &mut parts);
                 parts.extend([self.cursor.word("for"), Doc::text(" "), self.pattern(pattern)]);
                 parts.extend([Doc::text(" "), self.cursor.word("in"), Doc::text(" ")]);
-                parts.extend([self.head(iterable), Doc::text(" "), self.block(body)]);
+                parts.push(self.head(iterable));
+                return self.block_parts(body).behind(parts);
             }
             ExprKind::Assign { place: left, value: right, .. }
             | ExprKind::Send { channel: left, value: right } => {

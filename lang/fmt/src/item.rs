@@ -67,7 +67,7 @@ impl<'a> Builder<'a> {
             ItemKind::Fn(decl) => {
                 parts.extend([Doc::text(" "), self.cursor.take()]);
                 parts.extend([self.generics(&decl.generics), self.signature(&decl.signature)]);
-                parts.extend([Doc::text(" "), self.block(&decl.body)]);
+                return self.block_parts(&decl.body).behind(parts);
             }
             ItemKind::Class(decl) => {
                 parts.extend([Doc::text(" "), self.cursor.take()]);

@@ -192,9 +192,15 @@ impl<'d> Renderer<'d> {
         }
         let mut rest = stack.iter().rev();
         let mut open = vec![(Mode::Flat, doc)];
+        // Groups inside of `doc` are to be on one line; those behind it may be broken.
+        let mut behind = false;
         loop {
-            let next = open.pop().or_else(|| rest.next().map(|&(_, mode, doc)| (mode, doc)));
+            let next = open.pop().or_else(|| {
+                behind = true;
+                rest.next().map(|&(_, mode, doc)| (mode, doc))
+            });
             let Some((mode, doc)) = next else { return true };
+            let inner = if behind { mode } else { Mode::Flat };
             match doc.kind() {
                 Kind::Text(_) => match left.checked_sub(doc.width()) {
                     Some(less) => left = less,
@@ -230,12 +236,12 @@ impl<'d> Renderer<'d> {
                 },
                 Kind::Concat(parts) => open.extend(parts.iter().rev().map(|part| (mode, part))),
                 Kind::Group { content, forced } => {
-                    open.push((if *forced { Mode::Broken } else { mode }, content));
+                    open.push((if *forced { Mode::Broken } else { inner }, content));
                 }
                 Kind::Choice { content, hug, spread, forced } => match hug {
                     Some(hug) if *spread && !forced => open.push((Mode::Flat, hug)),
                     _ if *forced || *spread => open.push((Mode::Broken, content)),
-                    _ => open.push((mode, content)),
+                    _ => open.push((inner, content)),
                 },
             }
         }

@@ -18,6 +18,14 @@ impl<'a> BlockDoc<'a> {
     pub fn doc(self) -> Doc<'a> {
         Doc::bracket(self.content, self.forced)
     }
+
+    /// Behind its head: on one line with it or on several.
+    #[must_use]
+    pub fn behind(self, mut head: Vec<Doc<'a>>) -> Doc<'a> {
+        let forced = self.forced || head.iter().any(Doc::breaks);
+        head.extend([Doc::text(" "), self.content]);
+        Doc::bracket(Doc::concat(head), forced)
+    }
 }
 
 impl<'a> Builder<'a> {
