@@ -7,6 +7,7 @@
 //!
 //! The pipeline: [`declare`] names, [`signatures`], [`infer`] bodies, then checks on HIR.
 
+mod articles;
 mod classes;
 mod consts;
 mod declare;
@@ -78,6 +79,7 @@ pub fn check_program(modules: &[SourceModule]) -> Checked {
     globals.check_linearity();
     globals.check_leaks();
     let mut diagnostics = globals.diagnostics;
+    diagnostics.iter_mut().for_each(articles::mend);
     orion_diagnostics::sort_and_dedup(&mut diagnostics);
     Checked { program: globals.program, diagnostics }
 }

@@ -356,7 +356,7 @@ fn the_tree_is_final() {
              println(\"{f(1)} {[None, Some(f(2))]}\")
          }",
     );
-    for func in outcome.program.fns.iter() {
+    for func in &outcome.program.fns {
         let Some(body) = &func.body else { continue };
         let mut body = body.clone();
         orion_hir::visit::map_types(&mut body, &mut |ty| {

@@ -94,6 +94,11 @@ impl Infer<'_, '_> {
         value: &ast::Expr,
         span: Span,
     ) -> Stmt {
+        let pending = match &pattern.kind {
+            ast::PatternKind::Binding(name) => Some(name.name),
+            _ => None,
+        };
+        self.pending.extend(pending);
         let init = match ty {
             Some(ty) => {
                 let wanted = self.written_type(ty);
@@ -103,6 +108,9 @@ impl Infer<'_, '_> {
             }
             None => self.expr(value, Expect::Any),
         };
+        if pending.is_some() {
+            self.pending.pop();
+        }
         let ty = match ty {
             Some(_) if init.ty == TyTable::NEVER => TyTable::UNIT,
             None if init.ty == TyTable::NEVER => TyTable::UNIT,

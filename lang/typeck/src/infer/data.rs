@@ -89,7 +89,11 @@ impl Infer<'_, '_> {
                 .error(
                     ErrorCode::E0206,
                     span,
-                    format!("{what} takes {count} type arguments, not {}", args.len()),
+                    format!(
+                        "{what} takes {}, not {}",
+                        super::count(count, "type argument"),
+                        args.len()
+                    ),
                 )
                 .label("wrong number of type arguments");
             self.emit(error);

@@ -6,6 +6,7 @@
 use super::ops::takes;
 use super::{Frame, Infer, LateCheck};
 use orion_diagnostics::ErrorCode;
+use orion_hir::derive::SHOW_NESTED;
 use orion_hir::{
     Arg, BinOp, Body, Callee, CastKind, Expr, ExprKind, FnId, ForIter, LocalId, Pat, PatKind,
     Place, SelectOp, Stmt, Ty, TyId, TyTable, UnOp,
@@ -53,6 +54,8 @@ impl Infer<'_, '_> {
         self.apply_defaults();
         let obligations = std::mem::take(&mut self.obligations);
         let mut reported: HashSet<(orion_hir::ClassId, TyId, Span)> = HashSet::new();
+        // A key without `Eq` and `Hash` is one error.
+        let mut bad_keys: HashSet<(TyId, Span)> = HashSet::new();
         for mut obligation in obligations {
             obligation.ty = self.deep(obligation.ty);
             let known = !self.g.program.types.has_infer(obligation.ty)
@@ -60,6 +63,11 @@ impl Infer<'_, '_> {
             if known && reported.insert((obligation.class, obligation.ty, obligation.span)) {
                 let generics = self.generics.clone();
                 if let Some(diagnostic) = self.g.solve(&obligation, &generics) {
+                    if matches!(obligation.reason, crate::classes::Reason::MapKey)
+                        && !bad_keys.insert((obligation.ty, obligation.span))
+                    {
+                        continue;
+                    }
                     self.report(diagnostic);
                 }
             }
@@ -172,6 +180,16 @@ impl Infer<'_, '_> {
                 // A string shows as itself.
                 if let Some(Arg::Value(value)) = args.pop() {
                     *e = value;
+                }
+            }
+            ExprKind::Call(Callee::Member { class, member: SHOW_NESTED, ty }, _)
+                if *class == self.g.program.lang.show =>
+            {
+                // An assertion shows what can be shown.
+                let (class, ty) = (*class, *ty);
+                let generics = self.generics.clone();
+                if self.g.has_class(class, ty, &generics).is_err() {
+                    e.kind = ExprKind::Str("_".into());
                 }
             }
             ExprKind::Match { arms, .. } => {

@@ -1,10 +1,11 @@
 //! Intrinsics: `@name[T](a)`.
 
 use super::call::{CallParam, CallSite};
-use super::{Expect, Infer, Why, error_expr, expr};
+use super::{Expect, Infer, LocalKind, Why, error_expr, expr};
 use crate::suggest::nearest;
 use orion_diagnostics::ErrorCode;
-use orion_hir::{Arg, Callee, Expr, ExprKind, Intrinsic, TyTable};
+use orion_hir::derive::SHOW_NESTED;
+use orion_hir::{Arg, BinOp, Callee, Expr, ExprKind, Intrinsic, Pat, PatKind, Stmt, TyTable, UnOp};
 use orion_syntax::{Span, ast};
 
 impl Infer<'_, '_> {
@@ -27,7 +28,7 @@ impl Infer<'_, '_> {
                 let ty = value.ty;
                 let class = self.g.program.lang.show;
                 self.require(class, ty, span, crate::classes::Reason::Interpolation);
-                let member = orion_hir::derive::SHOW_NESTED;
+                let member = SHOW_NESTED;
                 let callee = Callee::Member { class, member, ty };
                 return expr(ExprKind::Call(callee, vec![Arg::Value(value)]), TyTable::STR, span);
             }
@@ -142,6 +143,14 @@ impl Infer<'_, '_> {
             return error_expr(span);
         }
         let cond = self.check(&args[0].value, TyTable::BOOL, &Why::Condition("`@assert`"));
+        let cond = match cond {
+            Expr { kind: ExprKind::Binary(op, left, right), .. }
+                if op.is_comparison() && args.len() == 1 =>
+            {
+                return self.assert_comparison(op, *left, *right, span);
+            }
+            cond => cond,
+        };
         let message = match args.get(1) {
             Some(message) => {
                 let why = Why::Construct("the message of `@assert`");
@@ -158,6 +167,50 @@ impl Infer<'_, '_> {
             TyTable::UNIT,
             span,
         )
+    }
+
+    /// `@assert(a == b)` without a message shows both sides where it fails: `let l = a; let r = b;
+    /// if !(l == r) { @panic("assertion failed: {l} == {r}") }`.
+    fn assert_comparison(&mut self, op: BinOp, left: Expr, right: Expr, span: Span) -> Expr {
+        let mut stmts = Vec::new();
+        let mut reads = Vec::new();
+        for (name, side) in [("$left", left), ("$right", right)] {
+            let (ty, at) = (side.ty, side.span);
+            let local = self.new_local(name, ty, LocalKind::Hidden, at);
+            let pat = Pat { kind: PatKind::Bind(local), ty, span: at };
+            stmts.push(Stmt::Let { pat, init: side, span: at });
+            reads.push(expr(ExprKind::Local(local), ty, at));
+        }
+        let text = |text: &str| expr(ExprKind::Str(text.into()), TyTable::STR, span);
+        let class = self.g.program.lang.show;
+        // No bound is required: a side that has no `Show` is left out in `finish`.
+        let show = |value: &Expr| {
+            let callee = Callee::Member { class, member: SHOW_NESTED, ty: value.ty };
+            let call = ExprKind::Call(callee, vec![Arg::Value(value.clone())]);
+            expr(call, TyTable::STR, span)
+        };
+        let message = expr(
+            ExprKind::Concat(vec![
+                text("assertion failed: "),
+                show(&reads[0]),
+                text(&format!(" {} ", op.symbol())),
+                show(&reads[1]),
+            ]),
+            TyTable::STR,
+            span,
+        );
+        let panic = expr(
+            ExprKind::Intrinsic(Intrinsic::Panic, Vec::new(), vec![Arg::Value(message)]),
+            TyTable::NEVER,
+            span,
+        );
+        let right = Box::new(reads.remove(1));
+        let left = Box::new(reads.remove(0));
+        let holds = expr(ExprKind::Binary(op, left, right), TyTable::BOOL, span);
+        let fails = expr(ExprKind::Unary(UnOp::Not, Box::new(holds)), TyTable::BOOL, span);
+        let check = ExprKind::If { cond: Box::new(fails), then: Box::new(panic), otherwise: None };
+        stmts.push(Stmt::Expr(expr(check, TyTable::UNIT, span)));
+        expr(ExprKind::Block(stmts, None), TyTable::UNIT, span)
     }
 
     /// `@cancel_scope()` means the innermost scope.

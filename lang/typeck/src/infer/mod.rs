@@ -68,6 +68,8 @@ pub struct Infer<'g, 'a> {
     late: Vec<LateCheck>,
     /// Finished closure bodies, with types not yet final.
     closures: Vec<(FnId, Body)>,
+    /// Names whose `let` is being evaluated: not yet to be used.
+    pending: Vec<Symbol>,
     /// Whether an error was reported.
     pub failed: bool,
 }
@@ -86,6 +88,7 @@ impl<'g, 'a> Infer<'g, 'a> {
             obligations: Vec::new(),
             late: Vec::new(),
             closures: Vec::new(),
+            pending: Vec::new(),
             failed: false,
         }
     }
@@ -165,6 +168,11 @@ impl ErrorBuilder {
     fn fix(self, span: Span, text: impl Into<String>) -> Self {
         Self(self.0.fix(span, text))
     }
+}
+
+/// `1 field`, `2 fields`
+fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
 /// An expression.

@@ -277,7 +277,9 @@ impl Infer<'_, '_> {
         let text = name.as_str();
         let near = nearest(text, self.names_in_scope().into_iter());
         let is_method = self.g.methods.contains_key(&name.name);
-        let is_type = self.g.find_type(self.module, name.name).is_some();
+        let is_type = self.g.find_type(self.module, name.name).is_some()
+            || crate::types::builtin_type(text).is_some();
+        let is_pending = self.pending.contains(&name.name);
         let is_module = self.g.modules[self.module].imports.contains_key(&name.name);
         let what = if name.is_upper() { "variant or constant" } else { "variable or function" };
         let message = if is_type {
@@ -288,7 +290,11 @@ impl Infer<'_, '_> {
             format!("there is no {what} `{text}`")
         };
         let mut error = self.error(ErrorCode::E0101, name.span, message).label("unknown name");
-        if is_type {
+        if is_pending && self.frames.len() > 1 {
+            error = error
+                .label("not yet known: its value is being made")
+                .help("a closure cannot refer to itself; a named function can");
+        } else if is_type {
             error = error.label("a value is wanted here");
         } else if is_module {
             error = error.label("a value is wanted here").help(format!("write `{text}.name`"));

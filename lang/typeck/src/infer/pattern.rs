@@ -5,7 +5,7 @@
 
 use super::names::Head;
 use super::unify::VarKind;
-use super::{Expect, Infer, LocalKind};
+use super::{Expect, Infer, LocalKind, count};
 use crate::globals::ValueDef;
 use orion_diagnostics::ErrorCode;
 use orion_hir::{AdtId, ExprKind, LocalId, Pat, PatKind, Rest, Ty, TyId, TyTable};
@@ -126,10 +126,13 @@ impl Infer<'_, '_> {
         for alternative in alternatives {
             let again = first.as_deref().or(binder.again);
             let mut inner = Binder { kind: binder.kind, names: Vec::new(), again };
+            let before = self.g.diagnostics.len();
             let pat = self.pat(alternative, ty, &mut inner);
             let names = inner.names;
+            let clean = self.g.diagnostics.len() == before;
             if let Some(first) = &first {
-                for (name, _) in first {
+                // One message per alternative is enough.
+                for (name, _) in first.iter().filter(|_| clean) {
                     if !names.iter().any(|(known, _)| known.name == name.name) {
                         let error = self
                             .error(
@@ -300,7 +303,7 @@ impl Infer<'_, '_> {
                 .error(
                     ErrorCode::E0305,
                     span,
-                    format!("the variant `{}` has {} fields", name.as_str(), fields.len()),
+                    format!("the variant `{}` has {}", name.as_str(), count(fields.len(), "field")),
                 )
                 .label("its fields are missing")
                 .help(format!("write `{}({blanks})`", name.as_str()));
@@ -416,9 +419,9 @@ impl Infer<'_, '_> {
                     ErrorCode::E0305,
                     span,
                     format!(
-                        "the variant `{}` has {} fields, and the pattern {}",
+                        "the variant `{}` has {}, and the pattern {}",
                         name.as_str(),
-                        types.len(),
+                        count(types.len(), "field"),
                         fields.len()
                     ),
                 )

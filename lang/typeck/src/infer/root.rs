@@ -184,7 +184,8 @@ impl Infer<'_, '_> {
             self.close_frame(call);
             return;
         };
-        for (given, wanted) in lambda.signature.params.iter().zip(&params) {
+        let mut params = params;
+        for (given, wanted) in lambda.signature.params.iter().zip(&mut params) {
             if given.mutable.is_some() != wanted.mutable {
                 let error = self
                     .error(
@@ -201,12 +202,17 @@ impl Infer<'_, '_> {
             }
             if let Some(ty) = &given.ty {
                 let written = self.written_type(ty);
-                self.same_type(written, wanted.ty, ty.span, "parameter");
+                if !self.same_type(written, wanted.ty, ty.span, "parameter") {
+                    // What is written is what the body means.
+                    wanted.ty = written;
+                }
             }
         }
         if let Some(result) = &lambda.signature.result {
             let written = self.written_type(result);
-            self.same_type(written, item.ret, result.span, "result");
+            if !self.same_type(written, item.ret, result.span, "result") {
+                self.frame().ret = written;
+            }
         }
         self.g.program.fns[func].params = lambda
             .signature
@@ -220,9 +226,9 @@ impl Infer<'_, '_> {
         self.close_frame(value);
     }
 
-    fn same_type(&mut self, written: TyId, wanted: TyId, span: Span, what: &str) {
+    fn same_type(&mut self, written: TyId, wanted: TyId, span: Span, what: &str) -> bool {
         if self.unify(written, wanted) {
-            return;
+            return true;
         }
         let (found, want) = (self.show(written), self.show(wanted));
         let error = self
@@ -233,6 +239,7 @@ impl Infer<'_, '_> {
             )
             .label(format!("a `{found}`"));
         self.emit(error);
+        false
     }
 
     /// The value of a constant, typed, not yet evaluated.

@@ -405,9 +405,9 @@ impl<'p> Walker<'p> {
                 let flow = self.flow.clone();
                 if let Region::Loop { breaks, continues, .. } = &mut self.regions[index] {
                     if is_break {
-                        breaks.push((flow, e.span))
+                        breaks.push((flow, e.span));
                     } else {
-                        continues.push((flow, e.span))
+                        continues.push((flow, e.span));
                     }
                 }
                 // `continue` stays in its loop, but leaves those inside of it.
