@@ -5,7 +5,7 @@
 //! that the lost text mentions may have been declared there, a handle may have been consumed there.
 
 use orion_diagnostics::Diagnostic;
-use orion_syntax::SourceMap;
+use orion_syntax::{SourceMap, Span};
 use std::collections::BTreeSet;
 
 /// Keeps of `found` what does not follow from the errors in `syntax`.
@@ -19,7 +19,11 @@ pub fn independent(
         .into_iter()
         .filter(|finding| {
             let group = &finding.code.as_str()[..3];
-            let named = sources.text(finding.primary.span);
+            let span = finding.primary.span;
+            if syntax.iter().any(|error| touch(error.primary.span, span)) {
+                return false;
+            }
+            let named = sources.text(span);
             match group {
                 "E01" => !named.is_empty() && !lost.contains(named),
                 "E04" => false,
@@ -27,6 +31,10 @@ pub fn independent(
             }
         })
         .collect()
+}
+
+fn touch(a: Span, b: Span) -> bool {
+    a.file == b.file && a.start <= b.end && b.start <= a.end
 }
 
 /// The words on the lines where a syntax error stands.
