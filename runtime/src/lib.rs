@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod export;
 pub mod frames;
+pub mod generator;
 pub mod heap;
 pub mod output;
 pub mod panic;

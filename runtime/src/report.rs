@@ -19,7 +19,10 @@ use crate::{
     frames::{arms_of, kind_of, point_of},
     heap::show,
     panic::{Panic, TraceLine},
-    sched::park::{node_of, target_of},
+    sched::{
+        drive,
+        park::{node_of, target_of},
+    },
     scope::Scope,
     world::{World, extra_if},
 };
@@ -192,9 +195,10 @@ unsafe fn body(task: *mut Task) -> String {
         }
         write_wait(&mut out, task, frame);
         let mut lines = Vec::new();
+        let mut cursor = (*task).generator.cast();
         while !frame.is_null() {
             lines.push(&raw const point_of(frame).site);
-            frame = (*frame).parent;
+            frame = drive::below(frame, &mut cursor);
         }
         write_stack(&mut out, &lines);
         out

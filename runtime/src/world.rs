@@ -20,8 +20,8 @@ use orion_fast::{
 };
 
 use crate::{
-    clock::Clock, config::Config, heap::arena::Arena, output::Output, panic::TaskExtra, rng::Rng,
-    scope::Scope, sites::SiteTable, state::Store, timer::TimerHeap,
+    clock::Clock, config::Config, generator::Generator, heap::arena::Arena, output::Output,
+    panic::TaskExtra, rng::Rng, scope::Scope, sites::SiteTable, state::Store, timer::TimerHeap,
 };
 
 /// How often the world is still rebuilt under `ORION_FORCE=restore`.
@@ -56,12 +56,12 @@ pub struct Worker {
     pub ticker: Option<crate::sched::ticker::Ticker>,
     /// `ctx.limit` stays poisoned: every check counts (`--seed`, `ORION_FORCE`).
     pub always_poll: bool,
+    /// A generator has yielded to a driver that waits in a frame: the trampoline goes on with it.
+    pub resumed_driver: *mut Generator,
     /// The native stack ran out: the frame that parks next goes on at once.
     pub reifying: bool,
     /// Lowest address that generated code may use; what `ctx.limit` is when it is not poisoned.
     pub stack_limit: usize,
-    /// Yields with nobody else ready (see `sched::ops`).
-    pub lone_yields: u64,
     /// Preemptions under `ORION_FORCE` so far.
     pub forced_polls: u64,
     /// Round trips under `ORION_FORCE=restore`.
@@ -86,6 +86,10 @@ pub struct World {
     pub first_chan: *mut Chan,
     /// Last of them.
     pub last_chan: *mut Chan,
+    /// Generators, in order of creation.
+    pub first_generator: *mut Generator,
+    /// Last of them.
+    pub last_generator: *mut Generator,
     /// Tasks alive (not freed), the main task included.
     pub task_count: u64,
     /// Tasks at `@idle()`, first come first.
@@ -106,6 +110,8 @@ pub struct World {
     pub next_scope_id: u64,
     /// As above.
     pub next_chan_id: u64,
+    /// As above.
+    pub next_generator_id: u64,
     /// `@args()`.
     pub args: Vec<String>,
     /// Places in the source that came from a state file.
@@ -142,6 +148,7 @@ impl Worker {
                     force: 0,
                 },
                 ready: TaskQueue::new(),
+                lone_yields: 0,
             },
             world: null_mut(),
             arena: Arena::default(),
@@ -152,9 +159,9 @@ impl Worker {
             sleeping: AtomicBool::new(false),
             ticker: None,
             always_poll: false,
+            resumed_driver: null_mut(),
             reifying: false,
             stack_limit: 0,
-            lone_yields: 0,
             forced_polls: 0,
             round_trips: RoundTrips::default(),
             countdown: u64::MAX,
@@ -184,6 +191,8 @@ impl World {
             last_scope: null_mut(),
             first_chan: null_mut(),
             last_chan: null_mut(),
+            first_generator: null_mut(),
+            last_generator: null_mut(),
             task_count: 0,
             idlers: TaskQueue::new(),
             timers: TimerHeap::default(),
@@ -194,6 +203,7 @@ impl World {
             next_task_id: 1,
             next_scope_id: 1,
             next_chan_id: 1,
+            next_generator_id: 1,
             args,
             sites: SiteTable::default(),
             walking_scopes: 0,
@@ -373,6 +383,7 @@ pub unsafe fn new_task(ctx: *mut Ctx, id: u64, leaf: *mut Frame, site: *const Si
             site,
             id,
             extra: null_mut(),
+            generator: null_mut(),
         });
         if !leaf.is_null() {
             (*leaf).task = task.cast();

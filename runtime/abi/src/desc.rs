@@ -107,6 +107,8 @@ pub struct FieldDesc {
     /// Zero.
     pub pad: u32,
 }
+// SAFETY: constant data of the image.
+unsafe impl Sync for FieldDesc {}
 
 /// A variant of a sum, or the one of a boxed struct. Its tag is its index.
 #[repr(C)]
@@ -175,10 +177,12 @@ pub enum PointKind {
     Pause = 15,
     /// `@checkpoint()`.
     Checkpoint = 16,
-    /// `@yield(v)` of a generator: `arms[0]` is `ARM_GEN` (the value sent in goes to the destination).
+    /// `@yield(v)` of a generator: `arms[0]` is `ARM_GEN` without target; the value sent in goes to its value slot (a `SLOT_DEST`). The yielded value is gone.
     GenYield = 17,
-    /// A generator's driver waiting for it: `arms[0]` is `ARM_GEN`.
+    /// A generator's driver waiting for it: `arms[0]` is `ARM_GEN`, the target slot holds the generator, the yielded value goes to the value slot.
     GenNext = 18,
+    /// `g.stop()` and the drop of a generator, waiting for its `defer`s: `arms[0]` is `ARM_GEN`, the target slot holds the generator.
+    GenStop = 19,
 }
 
 /// `ArmDesc::kind`: send the value in `value_offset` on the channel in `target_offset`.

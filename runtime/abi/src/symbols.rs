@@ -131,6 +131,11 @@ macro_rules! runtime_functions {
             // store the slots, then orion_park
             // (ctx, frame): registers the frame for what its point waits for, and makes it the task's leaf. May complete at once: the task is then ready.
             orion_park(Ptr, Ptr) -> Void;
+            // The same for the commonest points, inlined. `Yield`: (ctx, frame)
+            orion_park_yield(Ptr, Ptr) -> Void;
+            // `Send`, `Recv`: (ctx, frame, its WaitNode at wait_offset, borrowed chan, *slot of the value)
+            orion_park_send(Ptr, Ptr, Ptr, Ptr, Ptr) -> Void;
+            orion_park_recv(Ptr, Ptr, Ptr, Ptr, Ptr) -> Void;
             // (ctx) -> outcome
             orion_try_yield(Ptr) -> I32;
             orion_try_idle(Ptr) -> I32;
@@ -171,6 +176,21 @@ macro_rules! runtime_functions {
             // (ctx) -> str; id
             orion_task_name(Ptr) -> Ptr;
             orion_task_id(Ptr) -> I64;
+
+            // ---- generators; `Gen[Y, S, R]` is one owned pointer, its `TypeDesc` has fields Y, S, R
+            // (ctx, frame at point 0 with its captures, Gen type, site) -> generator
+            orion_gen_new(Ptr, Ptr, Ptr, Ptr) -> Ptr;
+            // (ctx, borrowed gen, *sent value (moved in, whatever the answer), *destination) -> DONE: it yielded, the value is at the destination; CLOSED: it is done,
+            // now or before; UNWIND: it panicked; BLOCK: it waits for something: park at a `GenNext` point, which completes with one of the others
+            orion_try_gen_next(Ptr, Ptr, Ptr, Ptr) -> I32;
+            // (ctx, borrowed gen): runs its pending `defer`s -> DONE, UNWIND, or BLOCK: park at a `GenStop` point. Before `orion_drop` of it
+            orion_try_gen_stop(Ptr, Ptr) -> I32;
+            // (ctx, *value): moves the yielded value to the driver; then make the frame at the `GenYield` point (the value is in no slot) and orion_park
+            orion_gen_yield(Ptr, Ptr) -> Void;
+            // (ctx, borrowed gen) -> GEN_*
+            orion_gen_state(Ptr, Ptr) -> I32;
+            // (ctx, borrowed gen in GEN_DONE) -> address of its result, borrowed
+            orion_gen_result(Ptr, Ptr) -> Ptr;
 
             // ---- channels
             // (ctx, capacity, element type, site, out) -> status (a negative or too large capacity panics)
@@ -221,6 +241,17 @@ macro_rules! table {
 }
 runtime_functions!(table);
 
+/// `orion_gen_state`: not started.
+pub const GEN_NEW: u32 = 0;
+/// It stands at a yield.
+pub const GEN_YIELDED: u32 = 1;
+/// It runs, or waits for something.
+pub const GEN_ACTIVE: u32 = 2;
+/// It has returned.
+pub const GEN_DONE: u32 = 3;
+/// It has panicked or was stopped.
+pub const GEN_ENDED: u32 = 4;
+
 /// `orion_fail`: integer overflow (a: operator as `FAIL_OP_*` order `+ - * / % neg`).
 pub const FAIL_OVERFLOW: u32 = 0;
 /// Division by zero.
@@ -243,6 +274,10 @@ pub const FAIL_LENGTH: u32 = 8;
 pub const FAIL_ASSERT: u32 = 9;
 /// No variant or arm matches: a compiler error that is caught instead of being undefined.
 pub const FAIL_UNREACHABLE: u32 = 10;
+/// `g.send` before the first `g.next`.
+pub const FAIL_GEN_NOT_STARTED: u32 = 11;
+/// `g.result` before the end.
+pub const FAIL_GEN_NOT_DONE: u32 = 12;
 
 /// Symbol of the [`ProgramDesc`](crate::ProgramDesc) that a program's object file exports; the runtime exports `main`.
 pub const PROGRAM_SYMBOL: &str = "orion_program";

@@ -10,11 +10,12 @@
 
 use orion_abi::{
     Ctx, Frame, Site, TypeDesc, WaitNode,
+    desc::{ARM_RECV, ARM_SEND},
     outcome::{OUTCOME_BLOCK, OUTCOME_CLOSED, OUTCOME_DONE},
 };
 
 use crate::{
-    task::complete,
+    task::{TASK_INTERRUPTED, TASK_WAITING, Task, complete},
     wait::{NODE_HAS_SIBLINGS, WaitQueue},
 };
 
@@ -56,6 +57,8 @@ unsafe extern "C" {
     fn orion_unlink_siblings_slow(ctx: *mut Ctx, frame: *mut Frame, won: *mut WaitNode);
     /// What an operation that would block answers: `OUTCOME_BLOCK`, or `OUTCOME_UNWIND` when a cancellation is due.
     fn orion_would_block_slow(ctx: *mut Ctx) -> u32;
+    /// Suspending at any point.
+    fn orion_park(ctx: *mut Ctx, frame: *mut Frame);
 }
 
 /// Copies a value; the sizes that occur most are single moves.
@@ -169,6 +172,79 @@ pub unsafe fn recv_now(ctx: *mut Ctx, chan: *mut Chan, destination: *mut u8) -> 
     }
 }
 
+/// What an operation that would block answers.
+#[inline(always)]
+unsafe fn would_block(ctx: *mut Ctx) -> u32 {
+    // SAFETY: a task is running.
+    unsafe {
+        if (*ctx).force == 0 && (*(*ctx).task.cast::<Task>()).flags & TASK_INTERRUPTED == 0 {
+            return OUTCOME_BLOCK;
+        }
+        orion_would_block_slow(ctx)
+    }
+}
+
+/// Common part of `orion_park_send` and `orion_park_recv`.
+#[inline(always)]
+unsafe fn park(
+    ctx: *mut Ctx,
+    frame: *mut Frame,
+    node: *mut WaitNode,
+    chan: *mut Chan,
+    value: *mut u8,
+    kind: u32,
+) {
+    // SAFETY: the running task is the worker's alone; the frame is complete, and its node unlinked.
+    unsafe {
+        if (*ctx).force != 0 {
+            orion_park(ctx, frame);
+            return;
+        }
+        let task = (*ctx).task.cast::<Task>();
+        (*frame).task = task.cast();
+        (*task).leaf = frame;
+        (*task).state = TASK_WAITING;
+        (*node).frame = frame;
+        (*node).value = value;
+        (*node).arm = 0;
+        (*node).kind = kind;
+        let queue = if kind == ARM_SEND { &mut (*chan).senders } else { &mut (*chan).receivers };
+        queue.push(node, chan.cast());
+    }
+}
+
+/// Suspends at a `Send` point: the channel takes the value out of the frame.
+///
+/// # Safety
+/// Called by generated code that is about to suspend there, after `orion_try_send` answered BLOCK.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_park_send(
+    ctx: *mut Ctx,
+    frame: *mut Frame,
+    node: *mut WaitNode,
+    chan: *mut u8,
+    value: *mut u8,
+) {
+    // SAFETY: the caller's promise.
+    unsafe { park(ctx, frame, node, chan.cast(), value, ARM_SEND) }
+}
+
+/// Suspends at a `Recv` point: the sender puts the value into the frame.
+///
+/// # Safety
+/// As for [`orion_park_send`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_park_recv(
+    ctx: *mut Ctx,
+    frame: *mut Frame,
+    node: *mut WaitNode,
+    chan: *mut u8,
+    value: *mut u8,
+) {
+    // SAFETY: the caller's promise.
+    unsafe { park(ctx, frame, node, chan.cast(), value, ARM_RECV) }
+}
+
 /// `ch <- v`, first half: done, closed, or block.
 ///
 /// # Safety
@@ -187,7 +263,7 @@ pub unsafe extern "C" fn orion_try_send(ctx: *mut Ctx, chan: *mut u8, value: *mu
                 return outcome;
             }
         }
-        orion_would_block_slow(ctx)
+        would_block(ctx)
     }
 }
 
@@ -208,6 +284,6 @@ pub unsafe extern "C" fn orion_try_recv(ctx: *mut Ctx, chan: *mut u8, destinatio
                 return outcome;
             }
         }
-        orion_would_block_slow(ctx)
+        would_block(ctx)
     }
 }

@@ -5,7 +5,16 @@
 //! waits for (or stands in the world's line of idlers), an `ENDED` one waits for its handle to be consumed, its result still in
 //! its root frame (`leaf`) or its panic in `extra`.
 
-use orion_abi::{Ctx, Frame, Site, WaitNode, frame::FRAME_COMPLETED};
+use orion_abi::{
+    Ctx, Frame, Site, WaitNode,
+    frame::FRAME_COMPLETED,
+    outcome::{OUTCOME_BLOCK, OUTCOME_DONE},
+};
+
+unsafe extern "C" {
+    /// What an operation that would block answers: `OUTCOME_BLOCK`, or `OUTCOME_UNWIND` when a cancellation is due.
+    fn orion_would_block_slow(ctx: *mut Ctx) -> u32;
+}
 
 /// `Task::state`: in the run queue.
 pub const TASK_READY: u8 = 0;
@@ -24,6 +33,8 @@ pub const TASK_CANCEL_ASKED: u8 = 2;
 pub const TASK_CANCELLED: u8 = 4;
 /// `Task::flags`: a scope that the task owns has failed: the next wait that would block unwinds, up to that scope.
 pub const TASK_SCOPE_FAILED: u8 = 8;
+/// `Task::flags`: either reason to unwind at the next wait that would block.
+pub const TASK_INTERRUPTED: u8 = TASK_CANCEL_ASKED | TASK_SCOPE_FAILED;
 /// `Task::flags`: stands in the world's line of idlers.
 pub const TASK_IDLING: u8 = 16;
 
@@ -54,6 +65,8 @@ pub struct Task {
     pub id: u64,
     /// The runtime's `TaskExtra` (name, pending panic), or null.
     pub extra: *mut u8,
+    /// The innermost generator that the task is driving, or null.
+    pub generator: *mut u8,
 }
 
 /// FIFO of tasks, linked through `Task::next`.
@@ -169,7 +182,12 @@ pub struct WorkerHead {
     pub ctx: Ctx,
     /// Ready tasks.
     pub ready: TaskQueue,
+    /// Yields with nobody else ready.
+    pub lone_yields: u64,
 }
+
+/// Lone yields that go by before the scheduler looks at the clock again (a power of two).
+const LONE_YIELDS: u64 = 64;
 
 /// Makes the task of a parked frame ready, with the outcome of what it waited for. All nodes of the frame are unlinked.
 ///
@@ -184,5 +202,42 @@ pub unsafe fn complete(ctx: *mut Ctx, frame: *mut Frame, outcome: u32) {
         let task = (*frame).task.cast::<Task>();
         (*task).state = TASK_READY;
         (*ctx.cast::<WorkerHead>()).ready.push(task);
+    }
+}
+
+/// `@yield()`, first half: with nobody else ready it goes on, but for a look at timers now and then.
+///
+/// # Safety
+/// Called by generated code of the running task.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_try_yield(ctx: *mut Ctx) -> u32 {
+    // SAFETY: the context heads a worker.
+    unsafe {
+        let head = ctx.cast::<WorkerHead>();
+        if (*head).ready.is_empty() && (*ctx).force == 0 {
+            (*head).lone_yields += 1;
+            if (*head).lone_yields % LONE_YIELDS != 0 {
+                return OUTCOME_DONE;
+            }
+        }
+        if (*ctx).force == 0 && (*(*ctx).task.cast::<Task>()).flags & TASK_INTERRUPTED == 0 {
+            return OUTCOME_BLOCK;
+        }
+        orion_would_block_slow(ctx)
+    }
+}
+
+/// Suspends at a `Yield` point: the task goes to the end of the run queue.
+///
+/// # Safety
+/// Called by generated code that is about to suspend there.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_park_yield(ctx: *mut Ctx, frame: *mut Frame) {
+    // SAFETY: the running task is the worker's alone; the frame is complete.
+    unsafe {
+        let task = (*ctx).task.cast::<Task>();
+        (*frame).task = task.cast();
+        (*task).leaf = frame;
+        complete(ctx, frame, OUTCOME_DONE);
     }
 }

@@ -4,6 +4,7 @@
 //! comment of its line in the table.
 
 pub mod chans;
+pub mod generators;
 pub mod list;
 pub mod memory;
 pub mod text;
@@ -83,14 +84,15 @@ macro_rules! check_all {
 
 /// Every exported function in one place.
 mod all {
-    pub use super::{chans::*, list::*, memory::*, text::*, world::*};
+    pub use super::{chans::*, generators::*, list::*, memory::*, text::*, world::*};
     pub use crate::sched::{
         cancel::orion_request_cancel, fail::*, join::*, ops::*, park::orion_park, scopes::*,
         select::orion_try_select,
     };
     pub use orion_fast::{
         blocks::{orion_alloc, orion_frame_alloc, orion_frame_free, orion_free},
-        chan::{orion_try_recv, orion_try_send},
+        chan::{orion_park_recv, orion_park_send, orion_try_recv, orion_try_send},
+        task::{orion_park_yield, orion_try_yield},
     };
 }
 orion_abi::runtime_functions!(check_all);

@@ -156,6 +156,12 @@ unsafe fn release_at(ctx: *mut Ctx, value: *mut u8, ty: *const TypeDesc) {
                     crate::sched::join::detach(ctx, task);
                 }
             }
+            TypeKind::Gen => {
+                let object = *value.cast::<*mut u8>();
+                if !object.is_null() {
+                    (*worker_of(ctx)).dead.push(Dead { object, ty });
+                }
+            }
             _ => {}
         }
     }
@@ -200,6 +206,7 @@ unsafe fn destroy(ctx: *mut Ctx, dead: Dead) {
                 (*chan).len = 0;
                 free_chan(ctx, chan);
             }
+            TypeKind::Gen => crate::sched::drive::destroy(ctx, object.cast()),
             TypeKind::Scope => free_scope(ctx, object.cast::<Scope>()),
             _ => unreachable!("only these kinds are put on the list"),
         }

@@ -6,6 +6,7 @@
 //! Invariants: while the loop stands between two dispatches every task is suspended, so that is where checkpoints are taken and reports are made.
 
 pub mod cancel;
+pub mod drive;
 pub mod fail;
 pub mod join;
 pub mod ops;
@@ -91,33 +92,33 @@ pub unsafe fn run(worker: *mut Worker) -> End {
         let ctx = Worker::ctx(worker);
         let limit = if (*worker).always_poll { usize::MAX } else { (*worker).stack_limit };
         loop {
-            limit_of(ctx).store(limit, Ordering::Relaxed);
-            // A signal that came before the store is seen below, a later one poisons again.
-            compiler_fence(Ordering::SeqCst);
-            if (*worker).attention.load(Ordering::Relaxed) != 0
-                && let Some(end) = attend_now(worker)
-            {
+            if let Some(end) = look_at_clock(worker) {
                 return end;
             }
-            let dispatches = (*worker).dispatches.load(Ordering::Relaxed);
-            if dispatches.is_multiple_of(ROUND)
-                && let Some(end) = look_at_clock(worker)
-            {
-                return end;
-            }
-            let task = (*worker).head.ready.pop();
-            if task.is_null() {
-                match wait_for_work(worker) {
-                    Some(end) => return end,
-                    None => continue,
+            for _ in 0..ROUND {
+                limit_of(ctx).store(limit, Ordering::Relaxed);
+                // A signal that came before the store is seen below, a later one poisons again.
+                compiler_fence(Ordering::SeqCst);
+                if (*worker).attention.load(Ordering::Relaxed) != 0
+                    && let Some(end) = attend_now(worker)
+                {
+                    return end;
                 }
-            }
-            (*worker).dispatches.store(dispatches + 1, Ordering::Relaxed);
-            if dispatch(ctx, task) {
-                return End::Main;
-            }
-            if (*ctx).force > 1 {
-                round_trip(worker);
+                let task = (*worker).head.ready.pop();
+                if task.is_null() {
+                    match wait_for_work(worker) {
+                        Some(end) => return end,
+                        None => continue,
+                    }
+                }
+                let dispatches = (*worker).dispatches.load(Ordering::Relaxed);
+                (*worker).dispatches.store(dispatches + 1, Ordering::Relaxed);
+                if dispatch(ctx, task) {
+                    return End::Main;
+                }
+                if (*ctx).force > 1 {
+                    round_trip(worker);
+                }
             }
         }
     }
@@ -141,11 +142,24 @@ unsafe fn dispatch(ctx: *mut Ctx, task: *mut Task) -> bool {
             (*frame).state = FRAME_RUNNING;
             ((*(*frame).meta).resume)(ctx, frame);
             if (*frame).state != FRAME_ENDED {
-                return false;
+                let generator = (*ctx.cast::<Worker>()).resumed_driver;
+                if generator.is_null() {
+                    return false;
+                }
+                (*ctx.cast::<Worker>()).resumed_driver = null_mut();
+                frame = drive::yielded(generator);
+                child = null_mut();
+                continue;
             }
             let parent = (*frame).parent;
             if parent.is_null() {
-                break;
+                let driver = drive::ended(ctx, task, frame);
+                if driver.is_null() {
+                    break;
+                }
+                frame = driver;
+                child = null_mut();
+                continue;
             }
             child = frame;
             frame = parent;

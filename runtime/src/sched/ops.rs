@@ -6,7 +6,7 @@ use orion_abi::{
     Ctx,
     outcome::{OUTCOME_BLOCK, OUTCOME_DONE, OUTCOME_UNWIND},
 };
-use orion_fast::task::Task;
+use orion_fast::task::{Task, orion_try_yield};
 
 use crate::{
     sched::{
@@ -16,36 +16,13 @@ use crate::{
     world::{worker_of, world_of},
 };
 
-/// Lone yields that go by before the scheduler looks at the clock again.
-const LONE_YIELDS: u64 = 64;
 /// Under `--seed`, a task is preempted after at most so many checks.
 const SEEDED_SLICE_MAX: u32 = 20_000;
-
-/// `@yield()`: with nobody else ready it goes on, but for a look at timers now and then.
-///
-/// # Safety
-/// Called by generated code of the running task.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orion_try_yield(ctx: *mut Ctx) -> u32 {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let worker = worker_of(ctx);
-        if (*worker).head.ready.is_empty() && (*ctx).force == 0 {
-            (*worker).lone_yields += 1;
-            if !(*worker).lone_yields.is_multiple_of(LONE_YIELDS)
-                && (*worker).attention.load(Ordering::Relaxed) == 0
-            {
-                return OUTCOME_DONE;
-            }
-        }
-        orion_would_block_slow(ctx)
-    }
-}
 
 /// `@idle()`.
 ///
 /// # Safety
-/// As for [`orion_try_yield`].
+/// Called by generated code of the running task.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn orion_try_idle(ctx: *mut Ctx) -> u32 {
     // SAFETY: the caller's promise.
@@ -55,7 +32,7 @@ pub unsafe extern "C" fn orion_try_idle(ctx: *mut Ctx) -> u32 {
 /// `@pause()`: goes on without `--state`.
 ///
 /// # Safety
-/// As for [`orion_try_yield`].
+/// As for [`orion_try_idle`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn orion_try_pause(ctx: *mut Ctx) -> u32 {
     // SAFETY: the caller's promise.
@@ -71,7 +48,7 @@ pub unsafe extern "C" fn orion_try_pause(ctx: *mut Ctx) -> u32 {
 /// `@checkpoint()`: does nothing without `--state`.
 ///
 /// # Safety
-/// As for [`orion_try_yield`].
+/// As for [`orion_try_idle`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn orion_try_checkpoint(ctx: *mut Ctx) -> u32 {
     // SAFETY: the caller's promise.
@@ -81,7 +58,7 @@ pub unsafe extern "C" fn orion_try_checkpoint(ctx: *mut Ctx) -> u32 {
 /// `@sleep(d)`.
 ///
 /// # Safety
-/// As for [`orion_try_yield`].
+/// As for [`orion_try_idle`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn orion_try_sleep(ctx: *mut Ctx, ns: i64) -> u32 {
     // SAFETY: the caller's promise.
@@ -101,7 +78,7 @@ pub unsafe fn limit_of<'a>(ctx: *mut Ctx) -> &'a AtomicUsize {
 /// The check at function entries and back-edges, when the stack pointer is below the limit.
 ///
 /// # Safety
-/// As for [`orion_try_yield`].
+/// As for [`orion_try_idle`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn orion_poll(ctx: *mut Ctx, stack_pointer: i64) -> u32 {
     // SAFETY: the caller's promise.

@@ -8,9 +8,7 @@ use std::ptr::null_mut;
 
 use orion_abi::{
     Ctx, Frame, WaitNode,
-    desc::{
-        ARM_AFTER, ARM_GEN, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, NO_SLOT, PointDesc, PointKind,
-    },
+    desc::{ARM_AFTER, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, NO_SLOT, PointDesc, PointKind},
     outcome::{OUTCOME_BLOCK, OUTCOME_DONE, OUTCOME_UNWIND},
 };
 use orion_fast::{
@@ -21,7 +19,7 @@ use orion_fast::{
 
 use crate::{
     frames::{arms_of, kind_of, point_of, slot_at},
-    sched::{ATTEND_CHECKPOINT, ATTEND_PAUSE, attend, cancel, join, scopes, select, ticker},
+    sched::{ATTEND_CHECKPOINT, ATTEND_PAUSE, attend, cancel, drive, join, scopes, select, ticker},
     scope::Scope,
     world::{worker_of, world_of},
 };
@@ -88,10 +86,17 @@ pub unsafe extern "C" fn orion_park(ctx: *mut Ctx, frame: *mut Frame) {
     // SAFETY: the running task is the worker's alone; the frame is complete.
     unsafe {
         let task = (*ctx).task.cast::<Task>();
+        let point = point_of(frame);
+        match kind_of(point) {
+            PointKind::GenYield => return drive::park_yield(ctx, frame),
+            PointKind::GenNext | PointKind::GenStop => {
+                return drive::park_driver(ctx, frame, point);
+            }
+            _ => {}
+        }
         (*frame).task = task.cast();
         (*task).leaf = frame;
         (*task).state = TASK_WAITING;
-        let point = point_of(frame);
         match kind_of(point) {
             PointKind::Recv | PointKind::Send if (*ctx).force == 0 => {
                 // The common case, without the interpreter's generality.
@@ -185,7 +190,6 @@ unsafe fn park_arms(ctx: *mut Ctx, task: *mut Task, frame: *mut Frame, point: &P
                     (*node).target = target;
                     (*target.cast::<Scope>()).waiter = node;
                 }
-                ARM_GEN => {}
                 kind => unreachable!("arm kind {kind}"),
             }
         }

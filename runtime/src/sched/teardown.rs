@@ -16,7 +16,7 @@ use orion_fast::{
 use crate::{
     frames::{drop_frame, drop_result},
     heap::drop::drop_value,
-    sched::scopes::release,
+    sched::{drive, scopes::release},
     scope::Scope,
     world::{Worker, World, free_task},
 };
@@ -57,10 +57,12 @@ pub unsafe fn drop_all(worker: *mut Worker) {
                 }
                 continue;
             }
+            let mut cursor = (*task).generator.cast();
+            (*task).generator = null_mut();
             while !frame.is_null() {
-                let parent = (*frame).parent;
+                let below = drive::below(frame, &mut cursor);
                 drop_frame(ctx, frame);
-                frame = parent;
+                frame = below;
             }
         }
         for &task in &tasks {

@@ -26,8 +26,8 @@ use orion_format::bytes::Reader;
 use orion_format::image::Image;
 use orion_format::matching::{Difference, FrameMatch};
 use orion_format::world::{
-    CAUSE_CANCELLED, CAUSE_PANIC, ChannelItem, FRAME_COMPLETED, FRAME_ENDED, FrameItem, PanicItem,
-    TASK_ENDED, TASK_WAITING, TaskItem, TraceItem, Waiter,
+    CAUSE_CANCELLED, CAUSE_PANIC, CAUSE_STOPPED, ChannelItem, FRAME_COMPLETED, FRAME_ENDED,
+    FrameItem, PanicItem, TASK_ENDED, TASK_WAITING, TaskItem, TraceItem, Waiter,
 };
 use std::collections::BTreeMap;
 use std::ptr::null_mut;
@@ -197,6 +197,7 @@ impl<'a> Restore<'a> {
         let cause = match item.cause {
             CAUSE_PANIC => Cause::Panic,
             CAUSE_CANCELLED => Cause::Cancelled,
+            CAUSE_STOPPED => Cause::Stopped,
             _ => Cause::ScopeFailed,
         };
         let mut panic = Panic::new(cause, item.message.to_owned(), self.site(item.site));
