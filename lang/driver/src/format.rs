@@ -28,7 +28,8 @@ pub fn source_files(paths: &[PathBuf]) -> Vec<PathBuf> {
             let mut found = Vec::new();
             testing::collect(path, &mut found);
             found.sort();
-            files.extend(found);
+            // `a.or` and not `./a.or`.
+            files.extend(found.iter().map(|f| f.strip_prefix(".").unwrap_or(f).to_path_buf()));
         } else {
             files.push(path.clone());
         }

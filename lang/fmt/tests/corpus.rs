@@ -132,7 +132,7 @@ fn comments_and_line_ends_anywhere() {
         let (mut tried, mut valid) = (0, 0);
         for (path, text) in &files {
             // Much of what is put in ends a statement too early: few pieces give more programs.
-            for count in [1, 1, 1, 2, 3, 8] {
+            for count in [1, 2, 8] {
                 tried += 1;
                 valid += usize::from(check(path, &disturb(text, &mut random, count)).is_some());
             }
@@ -165,7 +165,7 @@ fn long_names() {
         for (path, text) in
             corpus(&["tests/run", "examples", "stdlib", "lang/parser/tests/samples"])
         {
-            for by in [1, 3, 8, 20] {
+            for by in [2, 9] {
                 assert!(check(&path, &stretch(&text, by)).is_some(), "{}", path.display());
             }
         }

@@ -62,8 +62,12 @@ pub fn parse_file(file: &SourceFile) -> (Module, Vec<Diagnostic>) {
     let damaged_lines = damage.map(|d| file.line_column(d.primary.span.start).line).collect();
     let parsed = recovery::parse_items(file, &arranged.tokens, &docs, &damaged_lines);
     let mut diagnostics = lexed.diagnostics;
+    // An error at a bracket that is known to lack its partner follows from that.
+    let brackets: Vec<_> = arranged.diagnostics.iter().map(|d| d.primary.span).collect();
+    let independent = parsed.diagnostics.into_iter();
+    let independent = independent.filter(|d| !brackets.contains(&d.primary.span));
     diagnostics.extend(arranged.diagnostics);
-    diagnostics.extend(parsed.diagnostics);
+    diagnostics.extend(independent);
     if !has_errors(&diagnostics) {
         // Errors cut text out, with the declarations that doc comments stand before.
         for (offset, docs) in &docs {

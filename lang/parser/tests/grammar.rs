@@ -4,7 +4,7 @@ mod common;
 
 use common::{body_shape, codes, parse_ok, parse_value, shape};
 use orion_syntax::ast::printer::print_module;
-use orion_syntax::ast::{ExprKind, ItemKind, StrPart};
+use orion_syntax::ast::{ExprKind, ItemKind, StrPart, TypeBody, TypeDecl};
 
 /// The files in `samples/` hold every construct of the reference; the trees they must give
 /// stand beside them. `UPDATE_EXPECT=1` writes these anew.
@@ -225,4 +225,34 @@ fn spans_cover_what_was_written() {
     let value = function.body.value.as_ref().expect("a value");
     assert_eq!(&text[value.span.range()], "a + g(1)");
     assert_eq!(&text[function.body.end_brace().range()], "}");
+}
+
+#[test]
+fn docs_of_every_declaration() {
+    let module = parse_ok(
+        "/// An area. Or two.\n///\n/// More.\npub fn f() {}\n\
+         /// T.\ntype T = {\n/// x.\nx: i64\n}\n/// S.\ntype S =\n/// A.\n| A\n| B\n\
+         class C[T] {\n/// m.\nm: fn(T)\n}\ninstance C[T] {\n/// n.\nm = f\n}\n\
+         extern \"C\" {\n/// e.\nfn e()\n}\n/// L.\nconst L = 1\n/// t.\ntest \"t\" {}\n",
+    );
+    let mut found = Vec::new();
+    for item in &module.items {
+        found.push(item.docs.summary());
+        match &item.kind {
+            ItemKind::Type(TypeDecl { body: TypeBody::Struct(fields), .. }) => {
+                found.extend(fields.iter().map(|field| field.docs.text()));
+            }
+            ItemKind::Type(TypeDecl { body: TypeBody::Sum(variants), .. }) => {
+                found.extend(variants.iter().map(|variant| variant.docs.text()));
+            }
+            ItemKind::Class(decl) => found.extend(decl.members.iter().map(|m| m.docs.text())),
+            ItemKind::Instance(decl) => found.extend(decl.members.iter().map(|m| m.docs.text())),
+            ItemKind::Extern(decl) => found.extend(decl.fns.iter().map(|f| f.docs.text())),
+            _ => {}
+        }
+    }
+    let expected = "An area.|T.|x.|S.|A.|||m.||n.||e.|L.|t.";
+    assert_eq!(found.join("|"), expected);
+    assert_eq!(module.items[0].docs.text(), "An area. Or two.\n\nMore.");
+    assert!(!module.items[0].docs.is_empty() && module.items[3].docs.is_empty());
 }

@@ -88,6 +88,31 @@ pub struct Docs {
     pub lines: Vec<DocLine>,
 }
 
+impl Docs {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// The text, in Markdown.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let lines: Vec<&str> = self.lines.iter().map(|line| line.text.as_str()).collect();
+        lines.join("\n")
+    }
+
+    /// The first sentence, for lists: up to the first full stop that ends one, or empty line.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let lines = self.lines.iter().map(|line| line.text.as_str());
+        let paragraph: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
+        let paragraph = paragraph.join(" ");
+        let end = paragraph.find(". ").map_or(paragraph.len(), |at| at + 1);
+        paragraph[..end].to_owned()
+    }
+}
+
 /// One `///` line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DocLine {
