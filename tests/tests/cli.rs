@@ -235,3 +235,75 @@ fn hostile_sources_give_errors() {
         assert!(!seen.stderr.contains("panicked"), "{head}");
     }
 }
+
+#[test]
+fn formats_files_folders_and_standard_input() {
+    let folder = folder();
+    let path = folder.path();
+    fs::create_dir(path.join("sub")).expect("a folder");
+    fs::write(path.join("a.or"), "fn f( ){1 ;2}").expect("written");
+    fs::write(path.join("sub/b.or"), "fn g() { 1 }\n").expect("written");
+    fs::write(path.join("sub/c.or"), "fn g() { 1  }\n").expect("written");
+    let seen = orionc(path, &["fmt", "--check"]);
+    assert_eq!((seen.status, seen.stdout.as_str()), (1, "a.or\nsub/c.or\n"), "{}", seen.describe());
+    let seen = orionc(path, &["fmt"]);
+    assert_eq!((seen.status, seen.stdout.as_str()), (0, ""), "{}", seen.describe());
+    assert_eq!(fs::read_to_string(path.join("a.or")).expect("text"), "fn f() { 1; 2 }\n");
+    let seen = orionc(path, &["fmt", "--check", "a.or", "sub"]);
+    assert_eq!((seen.status, seen.stdout.as_str()), (0, ""), "{}", seen.describe());
+
+    fs::write(path.join("broken.or"), "fn f( {\n").expect("written");
+    refused(&orionc(path, &["fmt", "broken.or"]), 1, &["broken.or:1:7"]);
+    assert_eq!(fs::read_to_string(path.join("broken.or")).expect("text"), "fn f( {\n");
+    refused(&orionc(path, &["fmt", "missing.or"]), 1, &["E1001", "missing.or"]);
+    refused(&orionc(path, &["fmt", "-", "a.or"]), 64, &["`-` stands alone"]);
+
+    let with_input = |arguments: &[&str], input: &[u8]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_orionc-under-test"));
+        command.current_dir(path).args(arguments);
+        process::run(&mut command, input).unwrap_or_else(|error| panic!("{error}"))
+    };
+    let seen = with_input(&["fmt", "-"], b"fn  f(){}");
+    assert_eq!((seen.status, seen.stdout.as_str()), (0, "fn f() {}\n"), "{}", seen.describe());
+    let seen = with_input(&["fmt", "-", "--check"], b"fn  f(){}");
+    assert_eq!((seen.status, seen.stdout.as_str()), (1, "<stdin>\n"), "{}", seen.describe());
+    refused(&with_input(&["fmt", "-"], b"fn f(\xff"), 1, &["E1003", "<stdin>:1:6"]);
+    refused(&with_input(&["fmt", "-"], &b" ".repeat((4 << 20) + 1)), 1, &["E0804"]);
+}
+
+#[test]
+fn the_library_and_the_examples_are_formatted() {
+    let root = orion_tests::workspace();
+    let seen = orionc(&root, &["fmt", "--check", "stdlib", "examples"]);
+    assert_eq!((seen.status, seen.stdout.as_str()), (0, ""), "{}", seen.describe());
+}
+
+#[test]
+fn hostile_sources_are_not_formatted() {
+    let folder = folder();
+    let path = folder.path();
+    for source in [
+        "(".repeat(1_000_000),
+        "fn f() { let x = ".to_owned() + &"{".repeat(300),
+        format!("fn f() {{ let {} = 1 }}", "x".repeat(1 << 20)),
+        "/*".repeat(100_000),
+    ] {
+        fs::write(path.join("a.or"), &source).expect("written");
+        refused(&orionc(path, &["fmt", "a.or"]), 1, &[]);
+        assert!(fs::read_to_string(path.join("a.or")).expect("text") == source);
+    }
+    let large = fs::File::create(path.join("large.or")).expect("created");
+    large.set_len(100 << 20).expect("extended");
+    refused(&orionc(path, &["fmt", "large.or"]), 1, &["E0804", "100 MiB"]);
+    // As deep as the limits allow.
+    for source in [
+        format!("fn f() {{ let x = {}1{} }}", "f(a, ".repeat(250), ")".repeat(250)),
+        format!("fn f() {{ let x = a{} }}", ".b()".repeat(950)),
+        format!("fn f() {{ let x = 1{} }}", " + 1".repeat(1900)),
+        format!("fn f() {{ let x = {}a }}", "-".repeat(1900)),
+    ] {
+        fs::write(path.join("deep.or"), &source).expect("written");
+        let seen = orionc(path, &["fmt", "deep.or"]);
+        assert_eq!(seen.status, 0, "{}", seen.describe());
+    }
+}
