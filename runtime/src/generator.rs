@@ -1,66 +1,861 @@
-//! Generators: frames of their own, run by the task that drives them.
+//! Generators: tasks that run for whoever drives them.
 //!
-//! Algorithm: `next` runs the generator's frames on the driver's native stack, by a trampoline like the scheduler's, until one yields, the root ends, or one has to
-//! wait. In the last case the driver suspends as well, at a `GenNext` point: from then on the scheduler runs the generator's frames as the task's, and goes on with
-//! the driver when they yield or end. Stopping is the same with an unwinding outcome at the yield.
+//! A generator is a [`Task`] with frames, panic and flags of its own, but in no scope; its id is of the tasks' kind, and it is saved as one. `next`
+//! runs its frames on the driver's native stack, by a trampoline like the scheduler's, until one yields, the root ends, or one has to wait. In the
+//! last case the driver parks at its `GenNext` point as the generator's `joiner`; the generator is then run by the scheduler like any task, and
+//! wakes its driver when it yields or ends. Stopping is the same with an unwinding outcome at the yield.
 //!
-//! Invariants: the generators that a task is driving hang from `Task::generator`, innermost first, linked by `outer`. A generator's root frame has no parent: what
-//! lies below it on the logical stack is `driver` (null while the driver stands on the native stack). `leaf` is the frame that yields next, null
-//! while it is active; the value yielded goes to `destination`, which belongs to the driver.
+//! Invariants: a generator that stands still (not started, or at a `GenYield`) is `TASK_WAITING`, without joiner or driver. A driven one has a
+//! `driver`; it is `RUNNING` on the driver's stack, or has a joiner. One that has ended keeps its result in its root frame until it is dropped.
+//! Cancellation of the driver goes to the generator first, and reaches the driver when that has unwound.
+//!
+//! A generator that is dropped by its type while `defer`s of it are pending (see the compiler's `generator`) becomes an orphan: a task that nobody
+//! holds. The program does not end before its orphans have.
 
 use std::ptr::null_mut;
 
-use orion_abi::{Frame, Site, TypeDesc};
+use orion_abi::{
+    Ctx, Frame, PointDesc, Site, TypeDesc,
+    desc::{NO_SLOT, PointKind, TypeKind},
+    frame::{FRAME_COMPLETED, FRAME_ENDED, FRAME_RUNNING, FRAME_WAITING},
+    object::{BOXED_TAG_BIT, BoxedObject, ListObject},
+    outcome::{
+        OUTCOME_BLOCK, OUTCOME_CLOSED, OUTCOME_DONE, OUTCOME_UNWIND, STATUS_RETURNED,
+        STATUS_UNWINDING,
+    },
+};
+use orion_fast::{
+    blocks::{block_alloc, block_free, orion_frame_free},
+    task::{
+        TASK_CANCEL_ASKED, TASK_CANCELLED, TASK_ENDED, TASK_GENERATOR, TASK_ORPHAN, TASK_READY,
+        TASK_RUNNING, TASK_STOPPING, TASK_WAITING, Task, complete,
+    },
+};
 
-/// A generator.
+use crate::{
+    frames::{arms_of, drop_frame, drop_result, kind_of, point_of, result_at, slot_at},
+    heap::drop::{HEAD_BYTES, drop_value, fields, kind_of as type_kind, retain_value, variant},
+    panic::{Cause, Panic},
+    sched::{
+        cancel, fail,
+        park::{init_nodes, node_of, target_of},
+    },
+    world::{World, extra_if, extra_of, free_task, no_site, worker_of, world_of},
+};
+
+/// A generator. The task comes first: a `Gen` value points to either.
 #[repr(C)]
 pub struct Generator {
-    /// `GEN_*`.
-    pub state: u32,
-    /// It is being stopped: its `defer`s run.
-    pub stopping: bool,
-    /// Its type, `Gen[Y, S, R]`.
+    /// Its frames and its state.
+    pub task: Task,
+    /// Its type; null only for one that came from a state file without frames.
     pub ty: *const TypeDesc,
-    /// Where it was made.
-    pub site: *const Site,
-    /// The frame to go on with, while it is new or has yielded.
-    pub leaf: *mut Frame,
-    /// Its root frame, until its result is dropped.
-    pub root: *mut Frame,
-    /// Where the yielded value goes.
+    /// Where a yielded value goes while it runs on its driver's stack; else null.
     pub destination: *mut u8,
-    /// The frame that waits for it at a `GenNext` or `GenStop` point.
-    pub driver: *mut Frame,
-    /// The generator in whose frames the driver runs.
-    pub outer: *mut Generator,
-    /// What the driver was unwinding with when it began to stop the generator.
-    pub suspended_panic: Option<Box<crate::panic::Panic>>,
+    /// The task that drives it, or null.
+    pub driver: *mut Task,
     /// Neighbours among all generators, in order of creation.
     pub all_prev: *mut Generator,
     /// As above.
     pub all_next: *mut Generator,
-    /// Unique in the program's whole life, ascending.
-    pub id: u64,
 }
 
-impl Generator {
-    /// A generator that has not started.
-    #[must_use]
-    pub fn new(id: u64, frame: *mut Frame, ty: *const TypeDesc, site: *const Site) -> Self {
-        Self {
-            state: orion_abi::symbols::GEN_NEW,
-            stopping: false,
+/// How a run on the driver's stack went.
+enum Ran {
+    Yielded,
+    Ended,
+    Blocked,
+}
+
+/// A new generator with the id, without frames.
+///
+/// # Safety
+/// `ctx` heads a worker with a world.
+pub unsafe fn new(ctx: *mut Ctx, id: u64, ty: *const TypeDesc, site: *const Site) -> *mut Generator {
+    // SAFETY: the block has room for a generator.
+    unsafe {
+        let generator = block_alloc(ctx, size_of::<Generator>()).cast::<Generator>();
+        generator.write(Generator {
+            task: Task {
+                next: null_mut(),
+                leaf: null_mut(),
+                state: TASK_WAITING,
+                flags: TASK_GENERATOR,
+                pad: [0; 6],
+                joiner: null_mut(),
+                scope: null_mut(),
+                scope_prev: null_mut(),
+                scope_next: null_mut(),
+                site,
+                id,
+                extra: null_mut(),
+            },
             ty,
-            site,
-            leaf: frame,
-            root: frame,
             destination: null_mut(),
             driver: null_mut(),
-            outer: null_mut(),
-            suspended_panic: None,
             all_prev: null_mut(),
             all_next: null_mut(),
-            id,
+        });
+        link(world_of(ctx), generator);
+        generator
+    }
+}
+
+unsafe fn link(world: *mut World, generator: *mut Generator) {
+    // SAFETY: linked generators are alive.
+    unsafe {
+        (*generator).all_prev = (*world).last_generator;
+        if (*world).last_generator.is_null() {
+            (*world).first_generator = generator;
+        } else {
+            (*(*world).last_generator).all_next = generator;
+        }
+        (*world).last_generator = generator;
+    }
+}
+
+/// Frees a generator without frames.
+///
+/// # Safety
+/// Nobody refers to it any more.
+pub unsafe fn free(ctx: *mut Ctx, generator: *mut Generator) {
+    // SAFETY: linked generators are alive.
+    unsafe {
+        let world = world_of(ctx);
+        let (prev, next) = ((*generator).all_prev, (*generator).all_next);
+        if prev.is_null() {
+            (*world).first_generator = next;
+        } else {
+            (*prev).all_next = next;
+        }
+        if next.is_null() {
+            (*world).last_generator = prev;
+        } else {
+            (*next).all_prev = prev;
+        }
+        block_free(ctx, generator.cast(), size_of::<Generator>());
+    }
+}
+
+/// Type argument `index`: 0 what it yields, 1 what it is sent, 2 what it returns.
+unsafe fn argument(generator: *mut Generator, index: usize) -> *const TypeDesc {
+    // SAFETY: the type, where there is one, is a `Gen` with its three fields.
+    unsafe {
+        let ty = (*generator).ty;
+        if ty.is_null() {
+            return std::ptr::null();
+        }
+        fields((*ty).fields, (*ty).count)[index].ty
+    }
+}
+
+unsafe fn has_ended(generator: *mut Generator) -> bool {
+    // SAFETY: the generator is alive.
+    unsafe { (*generator).task.state == TASK_ENDED }
+}
+
+/// Whether it has not started.
+///
+/// # Safety
+/// The generator is alive.
+#[must_use]
+pub unsafe fn is_unstarted(generator: *mut Generator) -> bool {
+    // SAFETY: a suspended task's leaf is valid.
+    unsafe {
+        let leaf = (*generator).task.leaf;
+        (*generator).task.state == TASK_WAITING
+            && (*leaf).at == 0
+            && (*leaf).parent.is_null()
+            && (*leaf).state == FRAME_WAITING
+    }
+}
+
+/// Whether it stands at a yield.
+///
+/// # Safety
+/// The generator is alive.
+#[must_use]
+pub unsafe fn is_at_yield(generator: *mut Generator) -> bool {
+    // SAFETY: as above.
+    unsafe {
+        (*generator).task.state == TASK_WAITING
+            && (*generator).task.joiner.is_null()
+            && kind_of(point_of((*generator).task.leaf)) == PointKind::GenYield
+    }
+}
+
+/// The task on whose behalf a generator runs: what a task is to the program.
+///
+/// # Safety
+/// A task is running.
+#[must_use]
+pub unsafe fn running_task(ctx: *mut Ctx) -> *mut Task {
+    // SAFETY: drivers are alive while they drive.
+    unsafe {
+        let mut task = (*ctx).task.cast::<Task>();
+        while (*task).flags & TASK_GENERATOR != 0 {
+            let driver = (*task.cast::<Generator>()).driver;
+            if driver.is_null() {
+                break;
+            }
+            task = driver;
+        }
+        task
+    }
+}
+
+/// Lets the driver go on before any other task: it has waited for nobody else.
+unsafe fn complete_first(ctx: *mut Ctx, frame: *mut Frame, outcome: u32) {
+    // SAFETY: the frame is the leaf of a waiting task, its nodes are unlinked.
+    unsafe {
+        (*frame).outcome = outcome;
+        (*frame).state = FRAME_COMPLETED;
+        make_ready(ctx, (*frame).task.cast());
+    }
+}
+
+unsafe fn make_ready(ctx: *mut Ctx, task: *mut Task) {
+    // SAFETY: the task is in no queue.
+    unsafe {
+        (*task).state = TASK_READY;
+        (*worker_of(ctx)).head.ready.push_front(task);
+    }
+}
+
+/// What stands still will go on when it is run.
+unsafe fn set_going(generator: *mut Generator) {
+    // SAFETY: its leaf is suspended.
+    unsafe {
+        let leaf = (*generator).task.leaf;
+        if is_at_yield(generator) && (*leaf).state == FRAME_WAITING {
+            (*leaf).outcome = OUTCOME_DONE;
+            (*leaf).state = FRAME_COMPLETED;
         }
     }
+}
+
+/// Its pending `defer`s will run when it is run.
+unsafe fn begin_stop(generator: *mut Generator) {
+    // SAFETY: it stands at a yield.
+    unsafe {
+        let task = &raw mut (*generator).task;
+        (*task).flags = ((*task).flags & !TASK_CANCEL_ASKED) | TASK_STOPPING | TASK_CANCELLED;
+        extra_of(task).panic = Some(Panic::new(Cause::Cancelled, String::new(), no_site()));
+        (*(*task).leaf).outcome = OUTCOME_UNWIND;
+        (*(*task).leaf).state = FRAME_COMPLETED;
+    }
+}
+
+/// Runs a generator that stands still on this stack.
+unsafe fn run(ctx: *mut Ctx, generator: *mut Generator, destination: *mut u8) -> Ran {
+    // SAFETY: the leaf can be resumed; frames belong to the task that `ctx.task` says.
+    unsafe {
+        let driver = (*ctx).task;
+        let task = &raw mut (*generator).task;
+        set_going(generator);
+        (*generator).driver = driver.cast();
+        (*generator).destination = destination;
+        (*task).state = TASK_RUNNING;
+        (*ctx).task = task.cast();
+        let mut frame = (*task).leaf;
+        let mut child: *mut Frame = null_mut();
+        let ran = loop {
+            (*ctx).child = child;
+            (*frame).state = FRAME_RUNNING;
+            ((*(*frame).meta).resume)(ctx, frame);
+            if (*frame).state != FRAME_ENDED {
+                break if is_at_yield(generator) { Ran::Yielded } else { Ran::Blocked };
+            }
+            let parent = (*frame).parent;
+            if parent.is_null() {
+                over(ctx, generator, frame);
+                break Ran::Ended;
+            }
+            child = frame;
+            frame = parent;
+        };
+        (*ctx).task = driver;
+        (*ctx).child = null_mut();
+        (*generator).destination = null_mut();
+        if !matches!(ran, Ran::Blocked) {
+            (*generator).driver = null_mut();
+        }
+        ran
+    }
+}
+
+/// Its root has ended.
+unsafe fn over(ctx: *mut Ctx, generator: *mut Generator, root: *mut Frame) {
+    // SAFETY: the root is its only frame.
+    unsafe {
+        (*generator).task.state = TASK_ENDED;
+        (*generator).task.leaf = root;
+        if u32::from((*root).status) != STATUS_RETURNED {
+            (*generator).task.leaf = null_mut();
+            orion_frame_free(ctx, root);
+        }
+    }
+}
+
+/// What the end of a generator is to its driver: `CLOSED`, or `UNWIND` with what it unwound with.
+unsafe fn hand_over_end(generator: *mut Generator, driver: *mut Task) -> u32 {
+    // SAFETY: both are alive.
+    unsafe {
+        let task = &raw mut (*generator).task;
+        let stopped = (*task).flags & TASK_STOPPING != 0;
+        (*task).flags &= !(TASK_STOPPING | TASK_CANCEL_ASKED);
+        (*generator).driver = null_mut();
+        match extra_if(task).and_then(|extra| extra.panic.take()) {
+            Some(panic) if panic.cause == Cause::Panic => {
+                extra_of(driver).panic = Some(panic);
+                OUTCOME_UNWIND
+            }
+            Some(_) if !stopped && cancel::must_unwind(driver) => {
+                cancel::record(driver);
+                OUTCOME_UNWIND
+            }
+            _ => OUTCOME_CLOSED,
+        }
+    }
+}
+
+/// In the scheduler: the root of a generator has ended.
+///
+/// # Safety
+/// `task` is a generator that has just run to the end of `root`.
+pub unsafe fn root_ended(ctx: *mut Ctx, task: *mut Task, root: *mut Frame) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let generator = task.cast::<Generator>();
+        over(ctx, generator, root);
+        settle(ctx, generator);
+    }
+}
+
+/// In the scheduler: a generator that was cancelled before it ran ends.
+///
+/// # Safety
+/// It stands at its start and is in no queue.
+pub unsafe fn end_unstarted(ctx: *mut Ctx, task: *mut Task) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let generator = task.cast::<Generator>();
+        abandon(ctx, generator);
+        cancel::record(task);
+        settle(ctx, generator);
+    }
+}
+
+/// One that has not started will not.
+unsafe fn abandon(ctx: *mut Ctx, generator: *mut Generator) {
+    // SAFETY: its one frame holds its captures.
+    unsafe {
+        let leaf = (*generator).task.leaf;
+        (*generator).task.leaf = null_mut();
+        (*generator).task.state = TASK_ENDED;
+        drop_frame(ctx, leaf);
+    }
+}
+
+/// A generator that the scheduler ran has ended: its driver goes on.
+unsafe fn settle(ctx: *mut Ctx, generator: *mut Generator) {
+    // SAFETY: a joiner lies in the driver's leaf.
+    unsafe {
+        let task = &raw mut (*generator).task;
+        if (*task).flags & TASK_ORPHAN != 0 {
+            return orphan_ended(ctx, generator);
+        }
+        let node = (*task).joiner;
+        if node.is_null() {
+            return;
+        }
+        (*task).joiner = null_mut();
+        (*node).target = null_mut();
+        let frame = (*node).frame;
+        let outcome = hand_over_end(generator, (*frame).task.cast());
+        let point = point_of(frame);
+        if kind_of(point) == PointKind::GenStop && outcome != OUTCOME_UNWIND {
+            continue_stop(ctx, frame, point);
+        } else {
+            complete_first(ctx, frame, outcome);
+        }
+    }
+}
+
+/// An orphan has run its `defer`s.
+unsafe fn orphan_ended(ctx: *mut Ctx, generator: *mut Generator) {
+    // SAFETY: nobody refers to it.
+    unsafe {
+        let world = world_of(ctx);
+        (*world).orphans -= 1;
+        let panic = extra_if(&raw mut (*generator).task).and_then(|extra| extra.panic.take());
+        destroy(ctx, generator);
+        if let Some(panic) = panic
+            && panic.cause == Cause::Panic
+        {
+            (*world).output.release();
+            crate::output::emergency(crate::report::panic(&panic));
+            crate::start::exit_now(crate::start::PANIC_STATUS);
+        }
+    }
+}
+
+/// Frees one that has ended.
+unsafe fn destroy(ctx: *mut Ctx, generator: *mut Generator) {
+    // SAFETY: nobody refers to it; what is left is its result.
+    unsafe {
+        let root = (*generator).task.leaf;
+        if !root.is_null() {
+            (*generator).task.leaf = null_mut();
+            drop_result(ctx, root);
+            orion_frame_free(ctx, root);
+        }
+        free_task(ctx, &raw mut (*generator).task);
+    }
+}
+
+/// Drops a generator by its type.
+///
+/// # Safety
+/// It was the last reference.
+pub unsafe fn release(ctx: *mut Ctx, generator: *mut Generator) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let world = world_of(ctx);
+        if (*world).tearing_down {
+            return;
+        }
+        if has_ended(generator) {
+            return destroy(ctx, generator);
+        }
+        if is_unstarted(generator) {
+            abandon(ctx, generator);
+            return destroy(ctx, generator);
+        }
+        let task = &raw mut (*generator).task;
+        (*world).orphans += 1;
+        (*task).flags |= TASK_ORPHAN;
+        (*generator).driver = null_mut();
+        if is_at_yield(generator) {
+            begin_stop(generator);
+            (*task).state = TASK_READY;
+            (*worker_of(ctx)).head.ready.push(task);
+        } else {
+            (*task).joiner = null_mut();
+            cancel::request(ctx, task);
+        }
+    }
+}
+
+/// The next generator in a value that has not ended, in the order of fields and elements.
+unsafe fn first_open(value: *mut u8, ty: *const TypeDesc) -> Option<*mut Generator> {
+    let mut work = vec![(value, ty)];
+    // SAFETY: the value is valid, so its parts are.
+    unsafe {
+        while let Some((at, ty)) = work.pop() {
+            if !crate::heap::drop::needs_drop(ty) {
+                continue;
+            }
+            let first = work.len();
+            let mut push_fields = |base: *mut u8, list: &[orion_abi::FieldDesc]| {
+                work.extend(list.iter().map(|f| (base.add(f.offset as usize), f.ty)));
+            };
+            match type_kind(ty) {
+                TypeKind::Gen => {
+                    let generator = *at.cast::<*mut Generator>();
+                    if !generator.is_null() && !has_ended(generator) {
+                        return Some(generator);
+                    }
+                }
+                TypeKind::Tuple | TypeKind::Struct => {
+                    push_fields(at, fields((*ty).fields, (*ty).count));
+                }
+                TypeKind::Sum => {
+                    let variant = variant(ty, *at.cast::<u32>() as usize);
+                    push_fields(at, fields(variant.fields, variant.count));
+                }
+                TypeKind::BoxedStruct | TypeKind::BoxedSum => {
+                    let object = *at.cast::<*mut u8>();
+                    if !object.is_null() && object as usize & BOXED_TAG_BIT == 0 {
+                        let variant = variant(ty, (*object.cast::<BoxedObject>()).tag as usize);
+                        push_fields(object, fields(variant.fields, variant.count));
+                    }
+                }
+                TypeKind::List => {
+                    let (list, elem) = (*at.cast::<*mut u8>(), (*ty).elem);
+                    if !list.is_null() && crate::heap::drop::needs_drop(elem) {
+                        let size = (*elem).size as usize;
+                        let count = (*list.cast::<ListObject>()).len as usize;
+                        work.extend((0..count).map(|i| (list.add(HEAD_BYTES + i * size), elem)));
+                    }
+                }
+                _ => {}
+            }
+            work[first..].reverse();
+        }
+        None
+    }
+}
+
+/// Whether the native stack has no room for another generator.
+unsafe fn stack_is_low(ctx: *mut Ctx) -> bool {
+    let here = 0u8;
+    // SAFETY: the context heads a worker.
+    unsafe { (&raw const here as usize) < (*worker_of(ctx)).stack_limit }
+}
+
+/// Stops what a frame at a `GenStop` point has in its slot: starts with the next one, or lets the frame go on.
+unsafe fn continue_stop(ctx: *mut Ctx, frame: *mut Frame, point: &PointDesc) {
+    // SAFETY: the value slot is valid, the node unlinked.
+    unsafe {
+        let arm = &arms_of(point)[0];
+        let value = slot_at(frame, arm.value_offset);
+        while let Some(generator) = first_open(value, arm.ty) {
+            if is_unstarted(generator) {
+                abandon(ctx, generator);
+                continue;
+            }
+            let at_yield = is_at_yield(generator);
+            let node = node_of(frame, point, 0);
+            (*node).target = generator.cast();
+            (*generator).task.joiner = node;
+            (*generator).driver = (*frame).task.cast();
+            if at_yield {
+                begin_stop(generator);
+                make_ready(ctx, &raw mut (*generator).task);
+            } else if (*generator).task.flags & TASK_STOPPING == 0 {
+                cancel::request(ctx, &raw mut (*generator).task);
+            }
+            return;
+        }
+        complete_first(ctx, frame, OUTCOME_DONE);
+    }
+}
+
+/// A frame suspends at its `GenYield` point: the driver goes on.
+///
+/// # Safety
+/// `frame` is the leaf of the running task.
+pub unsafe fn park_yield(ctx: *mut Ctx, task: *mut Task, frame: *mut Frame) {
+    // SAFETY: a joiner lies in the driver's leaf.
+    unsafe {
+        init_nodes(frame);
+        if (*task).flags & TASK_GENERATOR == 0 {
+            return;
+        }
+        // What was asked on the driver's behalf is the driver's affair again.
+        (*task).flags &= !TASK_CANCEL_ASKED;
+        let node = (*task).joiner;
+        if !node.is_null() {
+            (*task).joiner = null_mut();
+            (*node).target = null_mut();
+            (*task.cast::<Generator>()).driver = null_mut();
+            complete_first(ctx, (*node).frame, OUTCOME_DONE);
+        }
+    }
+}
+
+/// A driver suspends at its `GenNext` point.
+///
+/// # Safety
+/// `frame` is the leaf of the running task and stands at `point`.
+pub unsafe fn park_next(ctx: *mut Ctx, task: *mut Task, frame: *mut Frame, point: &PointDesc) {
+    // SAFETY: the target slot holds the generator.
+    unsafe {
+        init_nodes(frame);
+        let generator = target_of(frame, &arms_of(point)[0]).cast::<Generator>();
+        if has_ended(generator) {
+            return complete(ctx, frame, OUTCOME_CLOSED);
+        }
+        let stands_still = is_unstarted(generator) || is_at_yield(generator);
+        let node = node_of(frame, point, 0);
+        if stands_still {
+            set_going(generator);
+            make_ready(ctx, &raw mut (*generator).task);
+        }
+        (*node).target = generator.cast();
+        (*generator).task.joiner = node;
+        (*generator).driver = task;
+        if cancel::must_unwind(task) {
+            cancel::request(ctx, &raw mut (*generator).task);
+        }
+    }
+}
+
+/// A driver suspends at its `GenStop` point.
+///
+/// # Safety
+/// As for [`park_next`].
+pub unsafe fn park_stop(ctx: *mut Ctx, frame: *mut Frame, point: &PointDesc) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        init_nodes(frame);
+        continue_stop(ctx, frame, point);
+    }
+}
+
+/// A driver that waits for a generator is interrupted: the generator is, and the driver when that has ended. Whether the frame is such a driver.
+///
+/// # Safety
+/// `frame` is the leaf of a waiting task and stands at `point`.
+pub unsafe fn interrupt(ctx: *mut Ctx, frame: *mut Frame, point: &PointDesc) -> bool {
+    // SAFETY: while it waits, the node's target is the generator.
+    unsafe {
+        if kind_of(point) != PointKind::GenNext {
+            return false;
+        }
+        let generator = (*node_of(frame, point, 0)).target.cast::<Task>();
+        if !generator.is_null() {
+            cancel::request(ctx, generator);
+        }
+        true
+    }
+}
+
+/// `gen { … }`.
+///
+/// # Safety
+/// Called by generated code: the frame is new and of a generator's body.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_gen_new(ctx: *mut Ctx, frame: *mut Frame) -> *mut u8 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let world = world_of(ctx);
+        let id = (*world).next_task_id;
+        (*world).next_task_id += 1;
+        let meta = (*frame).meta;
+        let generator = new(ctx, id, (*meta).generator, &raw const (*meta).site);
+        (*generator).task.leaf = frame;
+        (*frame).task = generator.cast();
+        generator.cast()
+    }
+}
+
+/// First half of `@yield(v)`: the value goes to the driver.
+///
+/// # Safety
+/// Called by generated code of the running task; the value is given up.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_gen_give(
+    ctx: *mut Ctx,
+    value: *mut u8,
+    ty: *const TypeDesc,
+    site: *const Site,
+) -> u32 {
+    // SAFETY: the destination has room for a `Y`; types are the same where their descriptors are.
+    unsafe {
+        let task = (*ctx).task.cast::<Task>();
+        let generator = task.cast::<Generator>();
+        let misplaced =
+            (*task).flags & TASK_GENERATOR == 0 || !std::ptr::eq(argument(generator, 0), ty);
+        if misplaced || (*task).flags & TASK_STOPPING != 0 {
+            drop_value(ctx, value, ty);
+            let what = if misplaced {
+                "`@yield` outside of its generator"
+            } else {
+                "`@yield` in a generator that is being stopped"
+            };
+            fail::panic(ctx, what.to_owned(), site);
+            return STATUS_UNWINDING;
+        }
+        let node = (*task).joiner;
+        let to = if node.is_null() { (*generator).destination } else { (*node).value };
+        if to.is_null() {
+            drop_value(ctx, value, ty);
+        } else {
+            std::ptr::copy_nonoverlapping(value, to, (*ty).size as usize);
+        }
+        STATUS_RETURNED
+    }
+}
+
+/// What a generator's `@yield` will give.
+///
+/// # Safety
+/// Called by generated code: the generator is borrowed, the value given up.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_gen_send(
+    ctx: *mut Ctx,
+    generator: *mut u8,
+    sent: *mut u8,
+    is_next: u32,
+    ty: *const TypeDesc,
+    site: *const Site,
+) -> u32 {
+    // SAFETY: a leaf at a yield has the slot that its arm names.
+    unsafe {
+        let generator = generator.cast::<Generator>();
+        if generator.is_null() || is_next == 0 && !has_ended(generator) && is_unstarted(generator) {
+            drop_value(ctx, sent, ty);
+            let what = if generator.is_null() {
+                "the generator is running already"
+            } else {
+                "`send` to a generator before its first `next`"
+            };
+            fail::panic(ctx, what.to_owned(), site);
+            return STATUS_UNWINDING;
+        }
+        let waits = !has_ended(generator) && is_at_yield(generator);
+        let arm = if waits { arms_of(point_of((*generator).task.leaf)).first() } else { None };
+        match arm {
+            Some(arm) if arm.value_offset != NO_SLOT && std::ptr::eq(arm.ty, ty) => {
+                let frame = (*generator).task.leaf;
+                let slot = slot_at(frame, arm.value_offset);
+                std::ptr::copy_nonoverlapping(sent, slot, (*ty).size as usize);
+                (*frame).outcome = OUTCOME_DONE;
+                (*frame).state = FRAME_COMPLETED;
+            }
+            _ => drop_value(ctx, sent, ty),
+        }
+        STATUS_RETURNED
+    }
+}
+
+/// `g.next()`, and `g.send(v)` once the value is delivered.
+///
+/// # Safety
+/// Called by generated code: the generator is borrowed, the destination has room for what it yields.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_try_gen_next(
+    ctx: *mut Ctx,
+    generator: *mut u8,
+    destination: *mut u8,
+) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let generator = generator.cast::<Generator>();
+        if generator.is_null() {
+            fail::panic(ctx, String::from("the generator is running already"), no_site());
+            return OUTCOME_UNWIND;
+        }
+        if (*ctx).force != 0 {
+            return OUTCOME_BLOCK;
+        }
+        if has_ended(generator) {
+            return OUTCOME_CLOSED;
+        }
+        if stack_is_low(ctx) || !is_unstarted(generator) && !is_at_yield(generator) {
+            return OUTCOME_BLOCK;
+        }
+        match run(ctx, generator, destination) {
+            Ran::Yielded => OUTCOME_DONE,
+            Ran::Ended => hand_over_end(generator, (*ctx).task.cast()),
+            Ran::Blocked => OUTCOME_BLOCK,
+        }
+    }
+}
+
+/// `g.stop()`, and the end of a variable that holds generators.
+///
+/// # Safety
+/// Called by generated code: the value is borrowed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_try_gen_stop(
+    ctx: *mut Ctx,
+    value: *mut u8,
+    ty: *const TypeDesc,
+) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        while let Some(generator) = first_open(value, ty) {
+            if is_unstarted(generator) {
+                abandon(ctx, generator);
+                continue;
+            }
+            if (*ctx).force != 0 || stack_is_low(ctx) || !is_at_yield(generator) {
+                return OUTCOME_BLOCK;
+            }
+            begin_stop(generator);
+            match run(ctx, generator, null_mut()) {
+                Ran::Blocked => return OUTCOME_BLOCK,
+                Ran::Yielded => {}
+                Ran::Ended => {
+                    if hand_over_end(generator, (*ctx).task.cast()) == OUTCOME_UNWIND {
+                        return OUTCOME_UNWIND;
+                    }
+                }
+            }
+        }
+        OUTCOME_DONE
+    }
+}
+
+/// `g.result()`.
+///
+/// # Safety
+/// Called by generated code: the generator is borrowed, `out` has room for its result.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_gen_result(
+    ctx: *mut Ctx,
+    generator: *mut u8,
+    site: *const Site,
+    out: *mut u8,
+) -> u32 {
+    // SAFETY: a root that has returned holds its result.
+    unsafe {
+        let generator = generator.cast::<Generator>();
+        let ended = !generator.is_null() && has_ended(generator);
+        if !ended || (*generator).task.leaf.is_null() {
+            let what = if ended {
+                "`result` of a generator that did not return"
+            } else {
+                "`result` of a generator that is not done"
+            };
+            fail::panic(ctx, what.to_owned(), site);
+            return STATUS_UNWINDING;
+        }
+        let root = (*generator).task.leaf;
+        let ty = (*(*root).meta).result;
+        if !out.is_null() {
+            std::ptr::copy_nonoverlapping(result_at(root), out, (*ty).size as usize);
+        }
+        if is_linear(ty) {
+            // There is one of it.
+            (*generator).task.leaf = null_mut();
+            orion_frame_free(ctx, root);
+        } else {
+            retain_value(result_at(root), ty);
+        }
+        STATUS_RETURNED
+    }
+}
+
+/// Whether values of a type hold tasks or generators.
+unsafe fn is_linear(ty: *const TypeDesc) -> bool {
+    let (mut seen, mut work) = (Vec::new(), vec![ty]);
+    // SAFETY: descriptors are constants of the image.
+    unsafe {
+        while let Some(ty) = work.pop() {
+            if !crate::heap::drop::needs_drop(ty) || seen.contains(&ty) {
+                continue;
+            }
+            seen.push(ty);
+            match type_kind(ty) {
+                TypeKind::Task | TypeKind::Gen => return true,
+                TypeKind::List => work.push((*ty).elem),
+                TypeKind::Tuple | TypeKind::Struct => {
+                    work.extend(fields((*ty).fields, (*ty).count).iter().map(|f| f.ty));
+                }
+                TypeKind::Sum | TypeKind::BoxedStruct | TypeKind::BoxedSum => {
+                    let count = if type_kind(ty) == TypeKind::BoxedStruct { 1 } else { (*ty).count };
+                    for tag in 0..count as usize {
+                        let variant = variant(ty, tag);
+                        work.extend(fields(variant.fields, variant.count).iter().map(|f| f.ty));
+                    }
+                }
+                _ => {}
+            }
+        }
+        false
+    }
+}
+
+/// `g.done()`.
+///
+/// # Safety
+/// Called by generated code: the generator is borrowed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_gen_done(_ctx: *mut Ctx, generator: *mut u8) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe { u32::from(generator.is_null() || has_ended(generator.cast())) }
 }

@@ -14,8 +14,6 @@ pub enum Cause {
     Cancelled,
     /// A scope of the task has failed; the failure is taken up where the scope is left.
     ScopeFailed,
-    /// A generator is being stopped: its `defer`s run.
-    Stopped,
 }
 
 /// One line of the logical stack, innermost first.

@@ -12,17 +12,16 @@ use orion_abi::{
 };
 use orion_fast::{
     chan::Chan,
-    task::{TASK_ENDED, TASK_IDLING, TASK_READY, Task},
+    task::{
+        TASK_ENDED, TASK_GENERATOR, TASK_IDLING, TASK_ORPHAN, TASK_READY, TASK_WAITING, Task,
+    },
 };
 
 use crate::{
     frames::{arms_of, kind_of, point_of},
     heap::show,
     panic::{Panic, TraceLine},
-    sched::{
-        drive,
-        park::{node_of, target_of},
-    },
+    sched::park::{node_of, target_of},
     scope::Scope,
     world::{World, extra_if},
 };
@@ -144,6 +143,10 @@ unsafe fn write_tasks(out: &mut String, world: *mut World) {
         let mut groups: Vec<(String, Vec<*mut Task>)> = Vec::new();
         let mut group_of: BTreeMap<String, usize> = BTreeMap::new();
         for task in World::tasks(world) {
+            // Generators show in the stack of the task that drives them.
+            if (*task).flags & (TASK_GENERATOR | TASK_ORPHAN) == TASK_GENERATOR {
+                continue;
+            }
             let body = body(task);
             match group_of.get(&body) {
                 Some(&group) => groups[group].1.push(task),
@@ -188,20 +191,42 @@ unsafe fn body(task: *mut Task) -> String {
             out.push_str("  has ended and is not joined yet\n");
             return out;
         }
-        let mut frame = (*task).leaf;
-        if frame.is_null() {
+        if (*task).leaf.is_null() {
             out.push_str("  is running\n");
             return out;
         }
-        write_wait(&mut out, task, frame);
+        let mut driven = vec![task];
+        while let Some(generator) = generator_of(driven[driven.len() - 1]) {
+            driven.push(generator);
+        }
+        let innermost = driven[driven.len() - 1];
+        write_wait(&mut out, innermost, (*innermost).leaf);
         let mut lines = Vec::new();
-        let mut cursor = (*task).generator.cast();
-        while !frame.is_null() {
-            lines.push(&raw const point_of(frame).site);
-            frame = drive::below(frame, &mut cursor);
+        for task in driven.into_iter().rev() {
+            let mut frame = (*task).leaf;
+            while !frame.is_null() {
+                lines.push(&raw const point_of(frame).site);
+                frame = (*frame).parent;
+            }
         }
         write_stack(&mut out, &lines);
         out
+    }
+}
+
+/// The generator that a suspended task waits for.
+unsafe fn generator_of(task: *mut Task) -> Option<*mut Task> {
+    // SAFETY: the nodes of a waiting frame are filled.
+    unsafe {
+        let frame = (*task).leaf;
+        let point = point_of(frame);
+        if (*task).state != TASK_WAITING
+            || !matches!(kind_of(point), PointKind::GenNext | PointKind::GenStop)
+        {
+            return None;
+        }
+        let generator = (*node_of(frame, point, 0)).target.cast::<Task>();
+        (!generator.is_null() && !(*generator).leaf.is_null()).then_some(generator)
     }
 }
 

@@ -30,7 +30,7 @@ const STACK_RESERVE_BYTES: usize = 256 << 10;
 /// Exit status of a usage error.
 const USAGE_STATUS: i32 = 64;
 /// Exit status of a panic that nobody takes.
-const PANIC_STATUS: i32 = 101;
+pub const PANIC_STATUS: i32 = 101;
 /// Exit status of a deadlock.
 const DEADLOCK_STATUS: i32 = 102;
 

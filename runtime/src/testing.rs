@@ -6,10 +6,10 @@
 use std::{cell::RefCell, ptr::null};
 
 use orion_abi::{
-    ArmDesc, Ctx, FieldDesc, FnDesc, Frame, PointDesc, ProgramDesc, Site, SlotDesc, StaticStr,
-    TypeDesc, WaitNode,
+    ArmDesc, Ctx, FnDesc, Frame, PointDesc, ProgramDesc, Site, SlotDesc, StaticStr, TypeDesc,
+    WaitNode,
     desc::{
-        ARM_AFTER, ARM_GEN, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, NO_SLOT, PointKind,
+        ARM_AFTER, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, NO_SLOT, PointKind,
         SLOT_CONSUMED, SLOT_DEST, SLOT_LIVE, TYPE_NEEDS_DROP, TypeKind,
     },
     frame::{FRAME_ENDED, FRAME_RESULT_OFFSET, FRAME_WAITING, HANDLE_TO_PROMISE_BYTES},
@@ -188,16 +188,6 @@ impl Point {
             .slot("_t", &TASK_I64, task, SLOT_CONSUMED, arm)
             .slot("_r", ty, value, SLOT_DEST, arm)
     }
-    /// Drives the generator in slot `generator`, what it yields into slot `value`.
-    pub fn drive(self, generator: usize, value: usize) -> Self {
-        self.arm(ARM_GEN, Some(generator), Some(value), &I64, "g")
-            .live("g", &GEN_I64, generator)
-            .slot("_y", &I64, value, SLOT_DEST, 0)
-    }
-    /// Yields; what is sent in goes into slot `value`.
-    pub fn sent(self, value: usize) -> Self {
-        self.arm(ARM_GEN, None, Some(value), &I64, "").slot("_s", &I64, value, SLOT_DEST, 0)
-    }
     /// Waits for the scope in slot `scope`.
     pub fn scope(self, scope: usize) -> Self {
         self.arm(ARM_SCOPE, Some(scope), None, null(), "").live("s", &SCOPE, scope)
@@ -238,25 +228,11 @@ pub static CHAN_I64: TypeDesc = primitive(TypeKind::Chan, "Chan[i64]", true, &ra
 pub static CHAN_STR: TypeDesc = primitive(TypeKind::Chan, "Chan[str]", true, &raw const STR);
 /// `Task[i64]`.
 pub static TASK_I64: TypeDesc = primitive(TypeKind::Task, "Task[i64]", true, &raw const I64);
-/// `Gen[i64, i64, i64]`.
-pub static GEN_I64: TypeDesc = TypeDesc {
-    count: 3,
-    fields: &raw const GEN_FIELDS[0],
-    ..primitive(TypeKind::Gen, "Gen[i64, i64, i64]", true, &raw const I64)
-};
 /// `Scope`.
 pub static SCOPE: TypeDesc = primitive(TypeKind::Scope, "Scope", true, null());
 
 static TYPES: [&TypeDesc; 8] =
     [&CHAN_I64, &CHAN_STR, &DURATION, &SCOPE, &TASK_I64, &LIST_STR, &I64, &STR];
-
-/// Type arguments of a generator's type.
-static GEN_FIELDS: [FieldDesc; 3] = {
-    const fn field(name: &'static str) -> FieldDesc {
-        FieldDesc { name: StaticStr::new(name), ty: &raw const I64, offset: 0, pad: 0 }
-    }
-    [field("0"), field("1"), field("2")]
-};
 
 /// Functions of the test at hand, by the number of their ramp.
 const RAMPS: usize = 8;
@@ -362,6 +338,7 @@ pub fn function(
                 points: points.leak().as_ptr(),
                 point_count,
                 frame_size: FRAME_BYTES as u32,
+                generator: null(),
             },
             run: Box::new(run),
         }));

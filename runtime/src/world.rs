@@ -56,8 +56,6 @@ pub struct Worker {
     pub ticker: Option<crate::sched::ticker::Ticker>,
     /// `ctx.limit` stays poisoned: every check counts (`--seed`, `ORION_FORCE`).
     pub always_poll: bool,
-    /// A generator has yielded to a driver that waits in a frame: the trampoline goes on with it.
-    pub resumed_driver: *mut Generator,
     /// The native stack ran out: the frame that parks next goes on at once.
     pub reifying: bool,
     /// Lowest address that generated code may use; what `ctx.limit` is when it is not poisoned.
@@ -90,6 +88,10 @@ pub struct World {
     pub first_generator: *mut Generator,
     /// Last of them.
     pub last_generator: *mut Generator,
+    /// Dropped generators whose `defer`s still run.
+    pub orphans: u64,
+    /// Why the last `@load` failed, until the program asks.
+    pub load_error: Option<String>,
     /// Tasks alive (not freed), the main task included.
     pub task_count: u64,
     /// Tasks at `@idle()`, first come first.
@@ -110,8 +112,6 @@ pub struct World {
     pub next_scope_id: u64,
     /// As above.
     pub next_chan_id: u64,
-    /// As above.
-    pub next_generator_id: u64,
     /// `@args()`.
     pub args: Vec<String>,
     /// Places in the source that came from a state file.
@@ -159,7 +159,6 @@ impl Worker {
             sleeping: AtomicBool::new(false),
             ticker: None,
             always_poll: false,
-            resumed_driver: null_mut(),
             reifying: false,
             stack_limit: 0,
             forced_polls: 0,
@@ -193,6 +192,8 @@ impl World {
             last_chan: null_mut(),
             first_generator: null_mut(),
             last_generator: null_mut(),
+            orphans: 0,
+            load_error: None,
             task_count: 0,
             idlers: TaskQueue::new(),
             timers: TimerHeap::default(),
@@ -203,7 +204,6 @@ impl World {
             next_task_id: 1,
             next_scope_id: 1,
             next_chan_id: 1,
-            next_generator_id: 1,
             args,
             sites: SiteTable::default(),
             walking_scopes: 0,
@@ -217,7 +217,7 @@ impl World {
         })
     }
 
-    /// All tasks alive, in order of creation (ids ascend).
+    /// All tasks and generators alive, in order of creation (ids ascend).
     ///
     /// # Safety
     /// `world` is valid.
@@ -237,6 +237,11 @@ impl World {
                     task = (*task).scope_next;
                 }
                 scope = (*scope).all_next;
+            }
+            let mut generator = (*world).first_generator;
+            while !generator.is_null() {
+                tasks.push(generator.cast());
+                generator = (*generator).all_next;
             }
             tasks.sort_by_key(|&task| (*task).id);
         }
@@ -383,7 +388,6 @@ pub unsafe fn new_task(ctx: *mut Ctx, id: u64, leaf: *mut Frame, site: *const Si
             site,
             id,
             extra: null_mut(),
-            generator: null_mut(),
         });
         if !leaf.is_null() {
             (*leaf).task = task.cast();
@@ -402,6 +406,10 @@ pub unsafe fn free_task(ctx: *mut Ctx, task: *mut Task) {
     unsafe {
         if !(*task).extra.is_null() {
             drop(Box::from_raw((*task).extra.cast::<TaskExtra>()));
+        }
+        if (*task).flags & orion_fast::task::TASK_GENERATOR != 0 {
+            crate::generator::free(ctx, task.cast());
+            return;
         }
         (*world_of(ctx)).task_count -= 1;
         orion_fast::blocks::block_free(ctx, task.cast(), size_of::<Task>());

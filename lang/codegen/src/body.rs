@@ -17,7 +17,7 @@ use orion_abi::outcome::{STATUS_RETURNED, STATUS_UNWINDING};
 use orion_abi::symbols as abi;
 use orion_mir::{
     BinOp, Block, Body, BodyId, BodyKind, Callee, Failure, Loc, Local, Operand, Point, Statement,
-    StatementKind, Terminator, TerminatorKind, Ty,
+    StatementKind, Terminator, TerminatorKind, Ty, cfg,
 };
 
 use crate::Error;
@@ -44,6 +44,10 @@ pub struct Emitter<'a, 'c, 'p> {
     pub blocks: Vec<BasicBlock<'c>>,
     /// The suspend point at a block's end.
     pub points: BTreeMap<Block, Point>,
+    /// Blocks that are reached by unwind edges only.
+    cleanup: Vec<bool>,
+    /// Whether the current block is one of them: its calls of helpers are not inlined.
+    in_cleanup: bool,
 }
 
 impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
@@ -82,7 +86,18 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
         let points =
             (1..body.points.len()).map(|k| (body.points[k].block, Point(k as u32))).collect();
         let mode = Mode::Direct { ctx: cx.t.ptr.const_null() };
-        Self { cx, ir, body, id, mode, locals, blocks: Vec::new(), points }
+        Self {
+            cx,
+            ir,
+            body,
+            id,
+            mode,
+            locals,
+            blocks: Vec::new(),
+            points,
+            cleanup: cleanup_blocks(body),
+            in_cleanup: false,
+        }
     }
 
     /// Makes the LLVM blocks of the MIR's blocks.
@@ -96,6 +111,7 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
         for index in 0..self.body.blocks.len() {
             self.ir.at(self.blocks[index]);
             let block = Block(index as u32);
+            self.in_cleanup = self.cleanup[index];
             let data = self.body.block(block);
             for statement in &data.statements {
                 self.emit_statement(statement)?;
@@ -176,7 +192,11 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
                 let ty = self.place_ty(place);
                 if let Some(value) = self.read(place) {
                     let ctx = self.ctx();
-                    self.cx.emit_drop(&self.ir, ctx, ty, value);
+                    if self.in_cleanup {
+                        self.cx.emit_drop_outlined(&self.ir, ctx, ty, value);
+                    } else {
+                        self.cx.emit_drop(&self.ir, ctx, ty, value);
+                    }
                 }
             }
             StatementKind::MakeUnique(place) => {
@@ -321,6 +341,12 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
             Failure::Assert => (abi::FAIL_ASSERT, zero, zero),
         };
         let site = self.site(loc);
+        let ctx = self.ctx().into();
+        if a.is_const() && b.is_const() {
+            let fail = self.cx.fail_fn(kind, a, b);
+            self.ir.call(fail, &[ctx, site], "");
+            return;
+        }
         let kind = self.ir.int32(kind).into();
         self.runtime("orion_fail", &[kind, a.into(), b.into(), site]);
     }
@@ -426,6 +452,30 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
                 self.set(local, value);
             }
         }
+    }
+}
+
+/// Which blocks are reached by unwind edges only: where no `Return` can follow.
+fn cleanup_blocks(body: &Body) -> Vec<bool> {
+    let mut cleanup = vec![false; body.blocks.len()];
+    let mut work: Vec<Block> =
+        body.blocks.iter().filter_map(|block| unwind_of(&block.terminator.kind)).collect();
+    while let Some(block) = work.pop() {
+        if !std::mem::replace(&mut cleanup[block.index()], true) {
+            work.extend(cfg::targets(&body.block(block).terminator.kind));
+        }
+    }
+    cleanup
+}
+
+fn unwind_of(kind: &TerminatorKind) -> Option<Block> {
+    match kind {
+        TerminatorKind::Assert { unwind, .. }
+        | TerminatorKind::Panic { unwind, .. }
+        | TerminatorKind::Call { unwind, .. }
+        | TerminatorKind::Spawn { unwind, .. }
+        | TerminatorKind::Suspend { unwind, .. } => Some(*unwind),
+        _ => None,
     }
 }
 

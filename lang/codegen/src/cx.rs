@@ -193,11 +193,14 @@ impl<'c, 'p> Cx<'c, 'p> {
             return FnInfo { signature, direct: None, coroutine: None };
         }
         let signature = self.signature(&params, &results, Self::has_status(body));
-        let only_frames = body.kind == BodyKind::Task || id == self.program.main;
+        let only_frames = body.kind.is_frame_only() || id == self.program.main;
         let direct = (!only_frames).then(|| {
             let name = format!("or.{}", body.name);
             let function = self.module.add_function(&name, signature.ty, Some(Linkage::Internal));
             self.attributes(function);
+            if step_count(body) > INLINED_STEPS_MAX {
+                self.enum_attribute(function, "noinline");
+            }
             function
         });
         let coroutine = (only_frames || body.may_suspend).then(|| self.declare_coroutine(body));
@@ -401,6 +404,14 @@ impl<'c, 'p> Cx<'c, 'p> {
         self.constants.insert(key, global);
         global.as_pointer_value()
     }
+}
+
+/// Direct bodies with more steps are never inlined. LLVM would inline those with a single caller whatever their size, and its passes take more than
+/// linear time in the size of a function.
+const INLINED_STEPS_MAX: usize = 80;
+
+fn step_count(body: &Body) -> usize {
+    body.blocks.iter().map(|block| block.statements.len() + 1).sum()
 }
 
 /// Functions of the runtime that are called on rare paths only.

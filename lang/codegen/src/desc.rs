@@ -185,6 +185,13 @@ impl<'c> Cx<'c, '_> {
             TyKind::List(inner) | TyKind::Chan(inner) | TyKind::Task(inner) => {
                 elem = self.type_desc(*inner);
             }
+            TyKind::Gen(item, sent, result) => {
+                let names = ["yielded", "sent", "result"].map(str::to_owned);
+                let field = |ty| Field { ty, offset: 0, index: None };
+                let parts = [field(*item), field(*sent), field(*result)];
+                fields = self.field_table(&name, &names, &parts);
+                count = names.len();
+            }
             TyKind::Tuple(items) => {
                 let names: Vec<String> = (0..items.len()).map(|i| i.to_string()).collect();
                 fields = self.field_table(&name, &names, &layout.variants[0]);

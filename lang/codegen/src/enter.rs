@@ -23,13 +23,13 @@ use inkwell::values::{FunctionValue, IntValue, PointerValue};
 use orion_abi::frame::{FRAME_ENDED, FRAME_WAITING, HANDLE_TO_PROMISE_BYTES};
 use orion_abi::outcome::{STATUS_RETURNED, STATUS_SUSPENDED, STATUS_UNWINDING};
 use orion_abi::{Ctx, Frame};
-use orion_mir::{BodyKind, ENTRY, Local, Operand, Point, RETURN};
+use orion_mir::{BodyKind, ENTRY, Local, Operand, Point, RETURN, SuspendOp, TerminatorKind};
 
 use crate::body::{Call, Emitter};
 use crate::coro;
 use crate::cx::{Coroutine, Cx};
 use crate::frame::point_locals;
-use crate::ir::{Class, Value};
+use crate::ir::{Class, Value, fn_type};
 use crate::passes::PROMISE;
 
 /// Which form is being emitted.
@@ -56,6 +56,28 @@ pub enum Mode<'c> {
 }
 
 impl<'c> Cx<'c, '_> {
+    /// `(ctx, frame)`: what follows when a direct body has made its frame: `reify.park` lets it wait, `reify.link` makes it the caller of the frame in
+    /// `Ctx::child`; both hand it to the caller.
+    fn reify_fn(&mut self, name: &'static str) -> FunctionValue<'c> {
+        let ptr = self.t.ptr.into();
+        let ty = fn_type(&self.t, None, &[ptr, ptr]);
+        self.helper(name.to_owned(), ty, |cx, ir, function| {
+            cx.enum_attribute(function, "noinline");
+            cx.enum_attribute(function, "cold");
+            let [ctx, frame] = crate::glue::params(function);
+            let at = ir.offset(ctx.into_pointer_value(), offset_of!(Ctx, child) as u64, "");
+            if name == "reify.park" {
+                cx.call(ir, "orion_park", &[ctx, frame]);
+            } else {
+                let child = ir.load_ptr(at, Class::Any, "child");
+                let parent = ir.offset(child, offset_of!(Frame, parent) as u64, "");
+                ir.store(frame, parent, Class::Any);
+            }
+            ir.store(frame, at, Class::Any);
+            ir.ret(None);
+        })
+    }
+
     /// The C-callable function that resumes a frame.
     pub fn emit_enter_shim(&mut self, coroutine: &Coroutine<'c>) {
         let ir = self.ir();
@@ -107,6 +129,9 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
         let meta = coroutine.desc.as_pointer_value();
         self.ir.store(meta, self.head(promise, offset_of!(Frame, meta)), Class::Any);
         self.ir.store(at, self.head(promise, offset_of!(Frame, at)), Class::Any);
+        let running = self.ir.offset(ctx.into_pointer_value(), offset_of!(Ctx, task) as u64, "");
+        let running = self.ir.load_ptr(running, Class::Any, "task");
+        self.ir.store(running, self.head(promise, offset_of!(Frame, task)), Class::Any);
         let [suspend, dispatch, end] = ["suspend", "dispatch", "end"].map(|n| self.ir.block(n));
         self.ir.br(suspend);
 
@@ -218,9 +243,6 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
         let at = self.ir.int32(point.0).into();
         let frame = self.ir.call(ramp, &[ctx.into(), at], "frame").expect("a pointer");
         let frame = frame.into_pointer_value();
-        let task = self.ir.offset(ctx, offset_of!(Ctx, task) as u64, "");
-        let task = self.ir.load_ptr(task, Class::Any, "task");
-        self.ir.store(task, self.head(frame, offset_of!(Frame, task)), Class::Any);
         self.spill(frame, point);
         if matches!(self.body.kind, BodyKind::Closure { .. }) {
             let closure = Local(1);
@@ -255,32 +277,58 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
         match self.mode.clone() {
             Mode::Direct { .. } => {
                 let frame = self.make_frame(ctx, point);
-                self.runtime("orion_park", &[frame.into()]);
-                self.ir.store(frame, self.child(ctx), Class::Any);
+                let park = self.cx.reify_fn("reify.park");
+                self.ir.call(park, &[ctx.into(), frame.into()], "");
                 self.return_suspended();
             }
             Mode::Coroutine { promise, suspend, .. } => {
                 self.fill_frame(promise, point);
-                self.runtime("orion_park", &[promise.into()]);
+                self.emit_park_own(promise, point);
                 self.ir.br(suspend);
             }
         }
     }
 
+    /// Registers the own frame: the commonest operations have functions of their own that are inlined.
+    fn emit_park_own(&mut self, frame: PointerValue<'c>, point: Point) {
+        let block = self.body.points[point.index()].block;
+        let (symbol, chan, value) = match &self.body.block(block).terminator.kind {
+            TerminatorKind::Suspend { op: SuspendOp::Yield { .. }, .. } => {
+                self.runtime("orion_park_yield", &[frame.into()]);
+                return;
+            }
+            TerminatorKind::Suspend { op: SuspendOp::Send { chan, value, .. }, .. } => {
+                ("orion_park_send", *chan, *value)
+            }
+            TerminatorKind::Suspend { op: SuspendOp::Recv { chan, dest, .. }, .. } => {
+                ("orion_park_recv", *chan, *dest)
+            }
+            _ => {
+                self.runtime("orion_park", &[frame.into()]);
+                return;
+            }
+        };
+        let layout = self.cx.info(self.id).coroutine.as_ref().expect("it has a frame");
+        let layout = std::rc::Rc::clone(&layout.frame);
+        let node = self.ir.offset(frame, layout.wait_offset, "node").into();
+        let slot = layout.slots.get(&value).copied().unwrap_or(layout.wait_offset);
+        let slot = self.ir.offset(frame, slot, "").into();
+        let chan = self.get_ptr(chan).into();
+        self.runtime(symbol, &[frame.into(), node, chan, slot]);
+    }
+
     /// Suspends because the callee did. Ends the block.
     pub fn emit_suspended_callee(&mut self, point: Point) {
         let ctx = self.ctx();
-        let child_at = self.child(ctx);
         match self.mode.clone() {
             Mode::Direct { .. } => {
-                let child = self.ir.load_ptr(child_at, Class::Any, "child");
                 let frame = self.make_frame(ctx, point);
-                self.ir.store(frame, self.head(child, offset_of!(Frame, parent)), Class::Any);
-                self.ir.store(frame, child_at, Class::Any);
+                let link = self.cx.reify_fn("reify.link");
+                self.ir.call(link, &[ctx.into(), frame.into()], "");
                 self.return_suspended();
             }
             Mode::Coroutine { promise, suspend, .. } => {
-                let child = self.ir.load_ptr(child_at, Class::Any, "child");
+                let child = self.ir.load_ptr(self.child(ctx), Class::Any, "child");
                 self.ir.store(promise, self.head(child, offset_of!(Frame, parent)), Class::Any);
                 self.fill_frame(promise, point);
                 self.ir.br(suspend);
@@ -302,21 +350,25 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
         let tys: Vec<_> = locals.iter().map(|&l| self.ty(l)).collect();
         let start = orion_abi::frame::FRAME_RESULT_OFFSET as u64;
         let placed = self.cx.layouts.record(&tys, start);
+        // Read before the frame goes; where the callee unwinds, its result is not looked at.
+        let mut values = Vec::new();
+        for (local, field) in locals.iter().zip(&placed.fields) {
+            values.push(self.llvm(*local).map(|llvm| {
+                let at = self.ir.offset(child, field.offset, "");
+                self.ir.load(llvm, at, Class::Any, "")
+            }));
+        }
         let free = self.cx.runtime("orion_frame_free");
+        self.ir.call_outlined(free, &[ctx.into(), child.into()]);
         let [returned, unwinding] = ["child_returned", "child_unwinding"].map(|n| self.ir.block(n));
         let zero = self.cx.t.i8.const_int(STATUS_RETURNED.into(), false);
         let ok = self.ir.icmp(IntPredicate::EQ, status, zero, "");
         self.ir.likely(ok, returned, unwinding);
         for (block, first) in [(returned, 0), (unwinding, 1)] {
             self.ir.at(block);
-            for (local, field) in locals.iter().zip(&placed.fields).skip(first) {
-                if let Some(llvm) = self.llvm(*local) {
-                    let at = self.ir.offset(child, field.offset, "");
-                    let value = self.ir.load(llvm, at, Class::Any, "");
-                    self.set(*local, Some(value));
-                }
+            for (local, value) in locals.iter().zip(&values).skip(first) {
+                self.set(*local, *value);
             }
-            self.ir.call(free, &[ctx.into(), child.into()], "");
             if first == 0 {
                 self.ir.br(self.target(call.target));
             } else {
@@ -384,11 +436,6 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
         dest: Option<Local>,
         loc: orion_mir::Loc,
     ) -> Result<IntValue<'c>, crate::Error> {
-        let program = self.cx.program;
-        let body = program.body(callee);
-        let Some(coroutine) = self.cx.info(callee).coroutine.clone() else {
-            return Err(self.error(&format!("`{}` cannot be spawned", body.name)));
-        };
         let ptr = self.cx.t.ptr;
         let ctx = self.ctx().into();
         let values: Vec<Option<Value<'c>>> = args.iter().map(|a| self.operand(a)).collect();
@@ -396,17 +443,10 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
             Some(name) => self.operand(name).expect("a string"),
             None => ptr.const_null().into(),
         };
-        let start = self.ir.int32(0).into();
-        let frame = self.ir.call(coroutine.ramp, &[ctx, start], "task_frame").expect("a pointer");
-        let frame = frame.into_pointer_value();
-        for (param, value) in body.params().zip(values) {
-            if let (Some(value), Some(&offset)) = (value, coroutine.frame.slots.get(&param)) {
-                self.ir.store(value, self.ir.offset(frame, offset, ""), Class::Any);
-            }
-        }
+        let frame = self.start_frame(callee, &values)?;
         let scope = self.get_ptr(scope).into();
         let site = self.site(loc);
-        let args = [ctx, frame.into(), scope, name, site];
+        let args = [ctx, frame, scope, name, site];
         match dest {
             None => {
                 let nobody = ptr.const_null().into();

@@ -78,6 +78,35 @@ impl<'c, 'p> Cx<'c, 'p> {
         ir.call(function, &[ctx.into(), value], "");
     }
 
+    /// Drops the value where it happens rarely: smaller, and slower by a call.
+    pub fn emit_drop_outlined(
+        &mut self,
+        ir: &Ir<'c>,
+        ctx: PointerValue<'c>,
+        ty: Ty,
+        value: Value<'c>,
+    ) {
+        if self.program.types.needs_drop(ty) {
+            let function = self.drop_fn(ty);
+            ir.call_outlined(function, &[ctx.into(), value]);
+        }
+    }
+
+    /// `(ctx, site)`: fails in this way; many places fail alike.
+    pub fn fail_fn(&mut self, kind: u32, a: IntValue<'c>, b: IntValue<'c>) -> FunctionValue<'c> {
+        let ptr = self.t.ptr.into();
+        let ty = fn_type(&self.t, None, &[ptr, ptr]);
+        let number = |value: IntValue<'c>| value.get_sign_extended_constant().unwrap_or_default();
+        let name = format!("fail.{kind}.{}.{}", number(a), number(b));
+        self.helper(name, ty, |cx, ir, function| {
+            cx.enum_attribute(function, "noinline");
+            cx.enum_attribute(function, "cold");
+            let [ctx, site] = params(function);
+            cx.call(ir, "orion_fail", &[ctx, ir.int32(kind).into(), a.into(), b.into(), site]);
+            ir.ret(None);
+        })
+    }
+
     /// How a counted pointer type's odd values look; none for types that are not counted inline.
     fn counted(&self, ty: Ty) -> Option<Odd> {
         match self.program.types.kind(ty) {

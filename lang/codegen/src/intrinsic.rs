@@ -37,6 +37,9 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
             let elem = self.element_ty(operands, ty)?;
             args.push(self.cx.type_desc(elem).into());
         }
+        if op == Intrinsic::GenLoad {
+            args.push(self.cx.type_desc(ty).into());
+        }
         let result = if op == Intrinsic::StrEqual {
             let equal = self.cx.str_equal_fn();
             args.insert(0, self.ctx().into());
@@ -57,6 +60,9 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
     ) -> Result<Option<IntValue<'c>>, Error> {
         let info = op.info();
         let ty = self.ty(dest);
+        if matches!(op, Intrinsic::GenGive | Intrinsic::GenSend) {
+            return Ok(Some(self.generator_hand_over(op, operands, loc)));
+        }
         if !info.panics {
             let value = self.intrinsic_value(op, operands, ty)?;
             self.set(dest, value);

@@ -6,6 +6,7 @@
 //! Invariants: every load and store of heap memory says which [`Class`] it touches, so that LLVM may keep a list's length in a register while
 //! elements are stored; memory of different classes never overlaps.
 
+use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::basic_block::BasicBlock;
 use inkwell::builder::{Builder, BuilderError};
 use inkwell::context::ContextRef;
@@ -263,6 +264,15 @@ impl<'c> Ir<'c> {
     ) -> Option<Value<'c>> {
         let args: Vec<BasicMetadataValueEnum<'c>> = args.iter().map(|&a| a.into()).collect();
         ok(self.b.build_call(function, &args, name)).try_as_basic_value().basic()
+    }
+
+    /// A call without a result that is not to be inlined.
+    pub fn call_outlined(&self, function: FunctionValue<'c>, args: &[Value<'c>]) {
+        let args: Vec<BasicMetadataValueEnum<'c>> = args.iter().map(|&a| a.into()).collect();
+        let call = ok(self.b.build_call(function, &args, ""));
+        let kind = Attribute::get_named_enum_kind_id("noinline");
+        let noinline = self.t.context.create_enum_attribute(kind, 0);
+        call.add_attribute(AttributeLoc::Function, noinline);
     }
 
     /// A call through a pointer.

@@ -15,6 +15,7 @@ mod cx;
 mod desc;
 mod enter;
 mod frame;
+mod generator;
 mod glue;
 mod intrinsic;
 mod ir;

@@ -16,7 +16,7 @@ use orion_abi::desc::{
 };
 use orion_abi::{ArmDesc, FnDesc, PointDesc, Site, SlotDesc, StaticStr};
 use orion_mir::{
-    Body, Callee, Local, PointData, SelectArmKind, SuspendOp, TerminatorKind, Ty, TyKind,
+    Body, BodyKind, Callee, Local, PointData, SelectArmKind, SuspendOp, TerminatorKind, Ty, TyKind,
 };
 
 use crate::cx::{Coroutine, Cx};
@@ -85,8 +85,14 @@ fn describe(op: &SuspendOp) -> (PointKind, Vec<Arm<'_>>) {
         SuspendOp::ScopeCancel { scope, .. } => {
             (PointKind::ScopeCancel, vec![arm(ARM_SCOPE, Some(*scope), None, "")])
         }
-        SuspendOp::GenYield { value, dest, .. } => {
-            (PointKind::GenYield, vec![arm(ARM_GEN, Some(*value), Some(*dest), "")])
+        SuspendOp::GenNext { generator, dest, .. } => {
+            (PointKind::GenNext, vec![arm(ARM_GEN, Some(*generator), Some(*dest), "")])
+        }
+        SuspendOp::GenStop { value, .. } => {
+            (PointKind::GenStop, vec![arm(ARM_GEN, None, Some(*value), "")])
+        }
+        SuspendOp::GenYield { dest, .. } => {
+            (PointKind::GenYield, vec![arm(ARM_GEN, None, Some(*dest), "")])
         }
     }
 }
@@ -119,6 +125,7 @@ impl<'c> Cx<'c, '_> {
         record.put(offset_of!(FnDesc, resume), null);
         record.put(offset_of!(FnDesc, result), null);
         record.put(offset_of!(FnDesc, points), null);
+        record.put(offset_of!(FnDesc, generator), null);
         record.put(offset_of!(FnDesc, point_count), half);
         record.put(offset_of!(FnDesc, frame_size), half);
         record.build(self).get_type()
@@ -138,6 +145,11 @@ impl<'c> Cx<'c, '_> {
         record.put(offset_of!(FnDesc, resume), enter);
         record.put(offset_of!(FnDesc, result), result);
         record.put(offset_of!(FnDesc, points), points);
+        let generator = match body.kind {
+            BodyKind::Generator(ty) => self.type_desc(ty),
+            _ => self.t.ptr.const_null(),
+        };
+        record.put(offset_of!(FnDesc, generator), generator);
         let count = self.t.i32.const_int(body.points.len() as u64, false);
         record.put(offset_of!(FnDesc, point_count), count);
         let size = self.t.i32.const_int(coroutine.frame.size, false);
@@ -246,7 +258,7 @@ impl<'c> Cx<'c, '_> {
     /// The type of what passes at an arm; the channel or task knows it even where the value has no slot.
     fn arm_type(&self, body: &Body, arm: &Arm<'_>) -> Option<Ty> {
         let of_target = arm.target.and_then(|t| match self.program.types.kind(body.ty(t)) {
-            TyKind::Chan(inner) | TyKind::Task(inner) => Some(*inner),
+            TyKind::Chan(inner) | TyKind::Task(inner) | TyKind::Gen(inner, ..) => Some(*inner),
             _ => None,
         });
         of_target.or(arm.value.map(|v| body.ty(v)))

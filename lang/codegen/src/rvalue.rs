@@ -37,6 +37,7 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
             Rvalue::Variant(ty, variant, operands) => self.variant(*ty, *variant, operands),
             Rvalue::List(_, operands) => Some(self.list(ty, operands)),
             Rvalue::Closure(body, _, operands) => Some(self.closure(*body, operands)),
+            Rvalue::Generator(body, _, operands) => Some(self.generator(*body, operands)?),
             Rvalue::Tag(place) => {
                 let ty = self.place_ty(place);
                 let TyKind::Adt(id) = self.cx.program.types.kind(ty) else {

@@ -43,12 +43,16 @@ fn edges(op: &SuspendOp) -> Vec<Edge> {
         | SuspendOp::Sleep { target, .. }
         | SuspendOp::Cancel { target, .. }
         | SuspendOp::ScopeExit { target, .. }
-        | SuspendOp::ScopeCancel { target, .. } => vec![edge(OUTCOME_DONE, *target, None)],
+        | SuspendOp::ScopeCancel { target, .. }
+        | SuspendOp::GenStop { target, .. } => vec![edge(OUTCOME_DONE, *target, None)],
         SuspendOp::Send { done, closed, .. } => {
             vec![edge(OUTCOME_DONE, *done, None), edge(OUTCOME_CLOSED, *closed, None)]
         }
         SuspendOp::Recv { dest, done, closed, .. } => {
             vec![edge(OUTCOME_DONE, *done, Some(*dest)), edge(OUTCOME_CLOSED, *closed, None)]
+        }
+        SuspendOp::GenNext { dest, done, ended, .. } => {
+            vec![edge(OUTCOME_DONE, *done, Some(*dest)), edge(OUTCOME_CLOSED, *ended, None)]
         }
         SuspendOp::TryJoin { dest, done, failed, .. } => {
             vec![edge(OUTCOME_DONE, *done, Some(*dest)), edge(OUTCOME_CLOSED, *failed, None)]
@@ -125,7 +129,13 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
 
     /// The block that an unwinding operation goes to; joining lines are part of the stack.
     fn unwind_block(&mut self, op: &SuspendOp, unwind: Block, loc: Loc) -> BasicBlock<'c> {
-        if !matches!(op, SuspendOp::Join { .. } | SuspendOp::ScopeExit { .. }) {
+        if !matches!(
+            op,
+            SuspendOp::Join { .. }
+                | SuspendOp::ScopeExit { .. }
+                | SuspendOp::GenNext { .. }
+                | SuspendOp::GenStop { .. }
+        ) {
             return self.target(unwind);
         }
         let here = self.ir.b.get_insert_block().expect("set");
@@ -185,8 +195,14 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
             SuspendOp::Select { arms, default, .. } => {
                 self.emit_try_select(arms, default.is_some(), &mut values)
             }
+            SuspendOp::GenNext { generator, dest, .. } => {
+                self.emit_try_out("orion_try_gen_next", *generator, *dest, &mut values)
+            }
+            SuspendOp::GenStop { value, .. } => self.emit_try_gen_stop(*value),
             SuspendOp::GenYield { .. } => {
-                return Err(self.error("generators are not supported yet"));
+                // Who drives it goes on.
+                self.ir.br(rare.block.expect("an attempt"));
+                return Ok(());
             }
         };
         self.emit_outcome(outcome, &edges, &values, rare, op);

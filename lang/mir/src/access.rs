@@ -69,6 +69,7 @@ pub fn rvalue_operands(rvalue: &Rvalue) -> Vec<&Operand> {
         | Rvalue::Variant(_, _, items)
         | Rvalue::List(_, items)
         | Rvalue::Closure(_, _, items)
+        | Rvalue::Generator(_, _, items)
         | Rvalue::Intrinsic(_, items) => items.iter().collect(),
         Rvalue::Tag(_) | Rvalue::Len(_) | Rvalue::Take(_) => Vec::new(),
     }
@@ -84,6 +85,7 @@ pub fn rvalue_operands_mut(rvalue: &mut Rvalue) -> Vec<&mut Operand> {
         | Rvalue::Variant(_, _, items)
         | Rvalue::List(_, items)
         | Rvalue::Closure(_, _, items)
+        | Rvalue::Generator(_, _, items)
         | Rvalue::Intrinsic(_, items) => items.iter_mut().collect(),
         Rvalue::Tag(_) | Rvalue::Len(_) | Rvalue::Take(_) => Vec::new(),
     }
@@ -186,7 +188,8 @@ pub fn suspend_operands(op: &SuspendOp) -> Vec<Local> {
         | SuspendOp::Yield { .. }
         | SuspendOp::Idle { .. }
         | SuspendOp::Pause { .. }
-        | SuspendOp::Checkpoint { .. } => Vec::new(),
+        | SuspendOp::Checkpoint { .. }
+        | SuspendOp::GenYield { .. } => Vec::new(),
         SuspendOp::Sleep { duration, .. } => vec![*duration],
         SuspendOp::Send { chan, value, .. } => vec![*chan, *value],
         SuspendOp::Recv { chan, .. } => vec![*chan],
@@ -206,6 +209,7 @@ pub fn suspend_operands(op: &SuspendOp) -> Vec<Local> {
         | SuspendOp::Cancel { task, .. } => vec![*task],
         SuspendOp::JoinTimeout { task, duration, .. } => vec![*task, *duration],
         SuspendOp::ScopeExit { scope, .. } | SuspendOp::ScopeCancel { scope, .. } => vec![*scope],
-        SuspendOp::GenYield { value, .. } => vec![*value],
+        SuspendOp::GenNext { generator, .. } => vec![*generator],
+        SuspendOp::GenStop { value, .. } => vec![*value],
     }
 }

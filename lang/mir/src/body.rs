@@ -95,8 +95,10 @@ pub enum BodyKind {
         /// Captured variables: name and type.
         captures: Vec<(String, Ty)>,
     },
-    /// The body of a `spawn` or `gen`: parameters are the captures; only a frame is ever made of it.
+    /// The body of a `spawn`: parameters are the captures; only a frame is ever made of it.
     Task,
+    /// The body of a `gen`, likewise, with the type of the generator.
+    Generator(Ty),
     /// `extern "C"`: no blocks; called with the C convention under this symbol. It neither suspends nor unwinds.
     Extern {
         /// The C symbol.
@@ -131,6 +133,14 @@ pub struct Body {
     pub points: Vec<PointData>,
     /// Filled at the end: hash of the printed body.
     pub hash: u64,
+}
+
+impl BodyKind {
+    /// Only frames are made of it: it has no callers.
+    #[must_use]
+    pub fn is_frame_only(&self) -> bool {
+        matches!(self, Self::Task | Self::Generator(_))
+    }
 }
 
 impl Body {
@@ -278,6 +288,8 @@ pub enum Rvalue {
     List(Ty, Vec<Operand>),
     /// A closure over these captures (in the order of the body's `captures`).
     Closure(BodyId, Ty, Vec<Operand>),
+    /// A generator that has not started, over these captures: a body of kind `Generator`.
+    Generator(BodyId, Ty, Vec<Operand>),
     /// Tag of the data value at the place, as u32.
     Tag(Place),
     /// Length of the list at the place, as i64.

@@ -82,7 +82,8 @@ fn suspend_edges(op: &SuspendOp, unwind: Block) -> Vec<Edge> {
         | SuspendOp::Checkpoint { target }
         | SuspendOp::Sleep { target, .. }
         | SuspendOp::ScopeExit { target, .. }
-        | SuspendOp::ScopeCancel { target, .. } => vec![Edge::plain(*target), out],
+        | SuspendOp::ScopeCancel { target, .. }
+        | SuspendOp::GenStop { target, .. } => vec![Edge::plain(*target), out],
         SuspendOp::Send { value, done, closed, .. } => {
             vec![Edge::plain(*done).consuming(*value), Edge::plain(*closed), out]
         }
@@ -120,9 +121,10 @@ fn suspend_edges(op: &SuspendOp, unwind: Block) -> Vec<Edge> {
         SuspendOp::Cancel { task, target } => {
             vec![Edge::plain(*target).consuming(*task), out.consuming(*task)]
         }
-        SuspendOp::GenYield { value, dest, target } => {
-            vec![Edge::plain(*target).consuming(*value).defining(*dest), out.consuming(*value)]
+        SuspendOp::GenNext { dest, done, ended, .. } => {
+            vec![Edge::plain(*done).defining(*dest), Edge::plain(*ended), out]
         }
+        SuspendOp::GenYield { dest, target } => vec![Edge::plain(*target).defining(*dest), out],
     }
 }
 
@@ -162,7 +164,9 @@ fn suspend_targets_mut(op: &mut SuspendOp) -> Vec<&mut Block> {
         | SuspendOp::ScopeCancel { target, .. }
         | SuspendOp::Join { target, .. }
         | SuspendOp::Cancel { target, .. }
+        | SuspendOp::GenStop { target, .. }
         | SuspendOp::GenYield { target, .. } => vec![target],
+        SuspendOp::GenNext { done, ended, .. } => vec![done, ended],
         SuspendOp::Send { done, closed, .. } | SuspendOp::Recv { done, closed, .. } => {
             vec![done, closed]
         }

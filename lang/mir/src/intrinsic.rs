@@ -155,6 +155,23 @@ intrinsics! {
     /// i64
     TaskId "orion_task_id" ();
 
+    /// The first half of `@yield(v)`: the value goes to whoever drives the generator. Panics where the generator is being stopped. ()
+    GenGive "orion_gen_give" (Own) panics;
+    /// `(generator, value, is_next)`: what its `@yield` gives when it runs again. Panics where it has not started, unless it is for a `next`. ()
+    GenSend "orion_gen_send" (Borrow, Own, Borrow) panics;
+    /// What it returned; panics unless it has returned.
+    GenResult "orion_gen_result" (Borrow) panics;
+    /// bool
+    GenDone "orion_gen_done" (Borrow);
+    /// `[u8]`; panics when it holds what others hold too
+    GenSave "orion_gen_save" (Own) panics;
+    /// A generator from bytes, or a dummy (see the next two)
+    GenLoad "orion_gen_load" (Borrow);
+    /// After `GenLoad`: it failed. bool
+    GenLoadFailed "orion_gen_load_failed" ();
+    /// After `GenLoad` failed: why. str
+    GenLoadMessage "orion_gen_load_message" ();
+
     /// Standard output. ()
     Print "orion_print" (Borrow);
     /// Standard error. ()

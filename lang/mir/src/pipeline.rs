@@ -6,7 +6,9 @@
 use std::fmt;
 
 use crate::body::Program;
-use crate::passes::{copy_prop, effects, frame_map, hash, inline, polls, rc, simplify, strip};
+use crate::passes::{
+    copy_prop, effects, frame_map, hash, inline, polls, rc, simplify, strip, unique,
+};
 use crate::verify::{self, Stage};
 
 /// How to run.
@@ -86,6 +88,10 @@ pub fn finish(program: &mut Program, options: Options) -> Result<(), Vec<PassErr
 
     rc::run(program);
     check(program, "rc", Stage::Owned)?;
+
+    simplify::run(program);
+    unique::run(program);
+    check(program, "unique", Stage::Owned)?;
 
     simplify::run(program);
     check(program, "simplify", Stage::Owned)?;

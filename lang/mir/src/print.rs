@@ -104,6 +104,7 @@ impl Printer<'_> {
                 format!("closure[{}]", captures.join(", "))
             }
             BodyKind::Task => "task".to_owned(),
+            BodyKind::Generator(_) => "generator".to_owned(),
             BodyKind::Extern { symbol } => format!("extern({symbol:?})"),
         };
         let params: Vec<_> = body
@@ -248,6 +249,9 @@ impl Printer<'_> {
             Rvalue::Closure(id, _, items) => {
                 format!("closure {}[{}]", self.function(*id), self.operands(items))
             }
+            Rvalue::Generator(id, _, items) => {
+                format!("generator {}[{}]", self.function(*id), self.operands(items))
+            }
             Rvalue::Tag(place) => format!("tag {}", self.place(place)),
             Rvalue::Len(place) => format!("len {}", self.place(place)),
             Rvalue::Take(place) => format!("take {}", self.place(place)),
@@ -388,9 +392,11 @@ fn suspend(op: &SuspendOp) -> String {
         SuspendOp::ScopeCancel { scope, target } => {
             format!("scope_cancel borrow {scope} -> {target}")
         }
-        SuspendOp::GenYield { value, dest, target } => {
-            format!("{dest} = gen_yield {value} -> {target}")
+        SuspendOp::GenNext { generator, dest, done, ended } => {
+            format!("{dest} = gen_next borrow {generator} -> {done}, ended -> {ended}")
         }
+        SuspendOp::GenStop { value, target } => format!("gen_stop borrow {value} -> {target}"),
+        SuspendOp::GenYield { dest, target } => format!("{dest} = gen_yield -> {target}"),
     }
 }
 

@@ -153,10 +153,28 @@ pub enum SuspendOp {
         /// Where it goes on.
         target: Block,
     },
-    /// `@yield(v)` in a generator.
-    GenYield {
-        /// The yielded value, consumed.
+    /// A generator runs to its next yield, or to its end.
+    GenNext {
+        /// Borrowed.
+        generator: Local,
+        /// What it yields, defined on `done`.
+        dest: Local,
+        /// It has yielded.
+        done: Block,
+        /// It has ended, or had before.
+        ended: Block,
+    },
+    /// Every generator that a value holds is ended: their pending `defer`s run. Unwinds where one of these panics, and is then done for that
+    /// generator only. Cancellation waits until it is over.
+    GenStop {
+        /// Borrowed.
         value: Local,
+        /// Where it goes on.
+        target: Block,
+    },
+    /// The second half of `@yield(v)` in a generator: it stands still until it is driven again. The value was handed over by
+    /// `Intrinsic::GenGive` right before.
+    GenYield {
         /// What was sent in.
         dest: Local,
         /// Where it goes on.

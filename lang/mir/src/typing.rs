@@ -103,6 +103,28 @@ pub fn is_linear(types: &TypeTable, ty: Ty) -> bool {
     false
 }
 
+/// Whether values of the type hold a generator, however deep (not in function values and channels).
+#[must_use]
+pub fn holds_generator(types: &TypeTable, ty: Ty) -> bool {
+    let mut seen = std::collections::BTreeSet::new();
+    let mut work = vec![ty];
+    while let Some(ty) = work.pop() {
+        if !seen.insert(ty) {
+            continue;
+        }
+        match types.kind(ty) {
+            TyKind::Gen(..) => return true,
+            TyKind::List(item) => work.push(*item),
+            TyKind::Tuple(items) => work.extend(items),
+            TyKind::Adt(id) => {
+                work.extend(types.adt(*id).variants.iter().flat_map(|v| &v.fields).map(|f| f.ty));
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
 /// Whether values of the type are compared and computed with by machine instructions.
 #[must_use]
 pub fn is_scalar(kind: &TyKind) -> bool {
@@ -179,6 +201,20 @@ pub fn intrinsic_result(
         I::JoinCancelled => (vec![], Some(TyKind::Bool)),
         I::JoinMessage | I::TaskName | I::ReadLine => (vec![], Some(TyKind::Str)),
         I::TaskId => (vec![], Some(I64)),
+        I::GenGive => (vec![P::Any], Some(TyKind::Unit)),
+        I::GenSend => (vec![P::AnyGen, P::Any, P::Is(TyKind::Bool)], Some(TyKind::Unit)),
+        I::GenResult => {
+            let result = match &first {
+                Some(TyKind::Gen(_, _, result)) => Some(types.kind(*result).clone()),
+                _ => None,
+            };
+            (vec![P::AnyGen], result)
+        }
+        I::GenDone => (vec![P::AnyGen], Some(TyKind::Bool)),
+        I::GenSave => (vec![P::AnyGen], list_of(TyKind::Int(IntTy::U8))),
+        I::GenLoad => (vec![P::ListOf(TyKind::Int(IntTy::U8))], None),
+        I::GenLoadFailed => (vec![], Some(TyKind::Bool)),
+        I::GenLoadMessage => (vec![], Some(TyKind::Str)),
         I::Print | I::EPrint => (vec![P::Is(TyKind::Str)], Some(TyKind::Unit)),
         I::Now => (vec![], Some(TyKind::Instant)),
         I::Args => (vec![], list_of(TyKind::Str)),
@@ -221,6 +257,7 @@ pub fn intrinsic_result(
             }
             P::AnyChan => matches!(kind, TyKind::Chan(_)),
             P::AnyTask => matches!(kind, TyKind::Task(_)),
+            P::AnyGen => matches!(kind, TyKind::Gen(..)),
             P::Any => true,
         };
         if !fits {
@@ -240,5 +277,6 @@ enum Param {
     ElementOfFirst,
     AnyChan,
     AnyTask,
+    AnyGen,
     Any,
 }

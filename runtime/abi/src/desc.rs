@@ -59,7 +59,7 @@ pub enum TypeKind {
     Task = 24,
     /// `Scope`: pointer to a scope of the runtime, counted, or null.
     Scope = 25,
-    /// `Gen[Y, S, R]`: pointer to a generator of the runtime, owned, or null.
+    /// `Gen[Y, S, R]`: pointer to a generator of the runtime, owned, or null; three `fields` of which only the types mean something: Y, S, R.
     Gen = 26,
     /// `ptr`: never alive across a suspend point.
     Ptr = 27,
@@ -177,11 +177,11 @@ pub enum PointKind {
     Pause = 15,
     /// `@checkpoint()`.
     Checkpoint = 16,
-    /// `@yield(v)` of a generator: `arms[0]` is `ARM_GEN` without target; the value sent in goes to its value slot (a `SLOT_DEST`). The yielded value is gone.
+    /// `@yield(v)` of a generator: `arms[0]` is `ARM_GEN` without target; the value sent in goes to its value slot (a `SLOT_DEST`). The yielded value was handed over.
     GenYield = 17,
     /// A generator's driver waiting for it: `arms[0]` is `ARM_GEN`, the target slot holds the generator, the yielded value goes to the value slot.
     GenNext = 18,
-    /// `g.stop()` and the drop of a generator, waiting for its `defer`s: `arms[0]` is `ARM_GEN`, the target slot holds the generator.
+    /// The generators that a value holds are stopped: `arms[0]` is `ARM_GEN` without target, its value slot holds that value. UNWIND where one panicked.
     GenStop = 19,
 }
 
@@ -291,6 +291,8 @@ pub struct FnDesc {
     pub point_count: u32,
     /// Bytes from the `Frame` to the end of its slots (what has to be reserved behind the head is the ramp's affair).
     pub frame_size: u32,
+    /// Body of a generator: the generator's type (kind `Gen`); else null.
+    pub generator: *const TypeDesc,
 }
 // SAFETY: constant data of the image.
 unsafe impl Sync for FnDesc {}

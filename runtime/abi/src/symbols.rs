@@ -177,20 +177,27 @@ macro_rules! runtime_functions {
             orion_task_name(Ptr) -> Ptr;
             orion_task_id(Ptr) -> I64;
 
-            // ---- generators; `Gen[Y, S, R]` is one owned pointer, its `TypeDesc` has fields Y, S, R
-            // (ctx, frame at point 0 with its captures, Gen type, site) -> generator
-            orion_gen_new(Ptr, Ptr, Ptr, Ptr) -> Ptr;
-            // (ctx, borrowed gen, *sent value (moved in, whatever the answer), *destination) -> DONE: it yielded, the value is at the destination; CLOSED: it is done,
-            // now or before; UNWIND: it panicked; BLOCK: it waits for something: park at a `GenNext` point, which completes with one of the others
-            orion_try_gen_next(Ptr, Ptr, Ptr, Ptr) -> I32;
-            // (ctx, borrowed gen): runs its pending `defer`s -> DONE, UNWIND, or BLOCK: park at a `GenStop` point. Before `orion_drop` of it
-            orion_try_gen_stop(Ptr, Ptr) -> I32;
-            // (ctx, *value): moves the yielded value to the driver; then make the frame at the `GenYield` point (the value is in no slot) and orion_park
-            orion_gen_yield(Ptr, Ptr) -> Void;
-            // (ctx, borrowed gen) -> GEN_*
-            orion_gen_state(Ptr, Ptr) -> I32;
-            // (ctx, borrowed gen in GEN_DONE) -> address of its result, borrowed
-            orion_gen_result(Ptr, Ptr) -> Ptr;
+            // ---- generators
+            // (ctx, frame at point 0 with its captures) -> generator, owned
+            orion_gen_new(Ptr, Ptr) -> Ptr;
+            // (ctx, *value (moved out on success), type, site) -> status: hands a yielded value to whoever drives the running generator
+            orion_gen_give(Ptr, Ptr, Ptr, Ptr) -> I32;
+            // (ctx, borrowed generator, *value (moved out), is_next, type, site) -> status: what its `@yield` will give
+            orion_gen_send(Ptr, Ptr, Ptr, I32, Ptr, Ptr) -> I32;
+            // (ctx, borrowed generator, *destination): CLOSED when it has ended
+            orion_try_gen_next(Ptr, Ptr, Ptr) -> I32;
+            // (ctx, *value (borrowed), type): all generators in it
+            orion_try_gen_stop(Ptr, Ptr, Ptr) -> I32;
+            // (ctx, borrowed generator, site, out) -> status
+            orion_gen_result(Ptr, Ptr, Ptr, Ptr) -> I32;
+            // (ctx, borrowed generator) -> 1 when it has ended
+            orion_gen_done(Ptr, Ptr) -> I32;
+            // (ctx, owned generator, site, out [u8]) -> status
+            orion_gen_save(Ptr, Ptr, Ptr, Ptr) -> I32;
+            // (ctx, borrowed [u8], generator type) -> generator, or null; then whether it failed, and why
+            orion_gen_load(Ptr, Ptr, Ptr) -> Ptr;
+            orion_gen_load_failed(Ptr) -> I32;
+            orion_gen_load_message(Ptr) -> Ptr;
 
             // ---- channels
             // (ctx, capacity, element type, site, out) -> status (a negative or too large capacity panics)
@@ -241,17 +248,6 @@ macro_rules! table {
 }
 runtime_functions!(table);
 
-/// `orion_gen_state`: not started.
-pub const GEN_NEW: u32 = 0;
-/// It stands at a yield.
-pub const GEN_YIELDED: u32 = 1;
-/// It runs, or waits for something.
-pub const GEN_ACTIVE: u32 = 2;
-/// It has returned.
-pub const GEN_DONE: u32 = 3;
-/// It has panicked or was stopped.
-pub const GEN_ENDED: u32 = 4;
-
 /// `orion_fail`: integer overflow (a: operator as `FAIL_OP_*` order `+ - * / % neg`).
 pub const FAIL_OVERFLOW: u32 = 0;
 /// Division by zero.
@@ -274,10 +270,6 @@ pub const FAIL_LENGTH: u32 = 8;
 pub const FAIL_ASSERT: u32 = 9;
 /// No variant or arm matches: a compiler error that is caught instead of being undefined.
 pub const FAIL_UNREACHABLE: u32 = 10;
-/// `g.send` before the first `g.next`.
-pub const FAIL_GEN_NOT_STARTED: u32 = 11;
-/// `g.result` before the end.
-pub const FAIL_GEN_NOT_DONE: u32 = 12;
 
 /// Symbol of the [`ProgramDesc`](crate::ProgramDesc) that a program's object file exports; the runtime exports `main`.
 pub const PROGRAM_SYMBOL: &str = "orion_program";

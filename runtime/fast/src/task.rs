@@ -37,6 +37,12 @@ pub const TASK_SCOPE_FAILED: u8 = 8;
 pub const TASK_INTERRUPTED: u8 = TASK_CANCEL_ASKED | TASK_SCOPE_FAILED;
 /// `Task::flags`: stands in the world's line of idlers.
 pub const TASK_IDLING: u8 = 16;
+/// `Task::flags`: it is a generator: runs for whoever drives it, and belongs to no scope.
+pub const TASK_GENERATOR: u8 = 32;
+/// `Task::flags`: a generator that is being stopped: its `defer`s run.
+pub const TASK_STOPPING: u8 = 64;
+/// `Task::flags`: a generator that nobody holds any more, and that runs its `defer`s.
+pub const TASK_ORPHAN: u8 = 128;
 
 /// A task. Allocated as a block, freed when it has ended and no handle is left.
 #[repr(C)]
@@ -65,8 +71,6 @@ pub struct Task {
     pub id: u64,
     /// The runtime's `TaskExtra` (name, pending panic), or null.
     pub extra: *mut u8,
-    /// The innermost generator that the task is driving, or null.
-    pub generator: *mut u8,
 }
 
 /// FIFO of tasks, linked through `Task::next`.

@@ -8,8 +8,8 @@ use crate::error::FormatError;
 use crate::frame::{self, Commit, FrameWriter, RecordKind};
 use crate::schema::{POINT_CALL, POINT_IDLE, POINT_START, Schema};
 use crate::world::{
-    CAUSE_STOPPED, ChannelItem, FRAME_COMPLETED, FRAME_ENDED, FRAME_WAITING, Globals, Item, Key,
-    Object, PanicItem, Progress, ScopeItem, SharedItem, SiteItem, TASK_ENDED, TASK_READY,
+    CAUSE_SCOPE_FAILED, ChannelItem, FRAME_COMPLETED, FRAME_ENDED, FRAME_WAITING, Globals, Item,
+    Key, Object, PanicItem, Progress, ScopeItem, SharedItem, SiteItem, TASK_ENDED, TASK_READY,
     TASK_WAITING, TaskItem, TraceItem,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -143,7 +143,7 @@ impl<'a> Image<'a> {
         let site = |id: u64| id == 0 || self.sites.contains_key(&id);
         let panic = |panic: &Option<PanicItem<'_>>| {
             panic.as_ref().is_none_or(|panic| {
-                panic.cause <= CAUSE_STOPPED
+                panic.cause <= CAUSE_SCOPE_FAILED
                     && site(panic.site)
                     && panic.trace.iter().all(|line| match line {
                         TraceItem::Call(place) => site(*place),

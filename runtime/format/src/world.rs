@@ -158,8 +158,6 @@ pub const CAUSE_PANIC: u8 = 0;
 pub const CAUSE_CANCELLED: u8 = 1;
 /// `PanicItem::cause`: a scope of the task has failed.
 pub const CAUSE_SCOPE_FAILED: u8 = 2;
-/// `PanicItem::cause`: a generator of the task is being stopped.
-pub const CAUSE_STOPPED: u8 = 3;
 
 /// A panic or cancellation on its way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

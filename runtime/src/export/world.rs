@@ -3,7 +3,6 @@
 use std::io::BufRead;
 
 use orion_abi::{Ctx, ListObject, TypeDesc, desc::TypeKind};
-use orion_fast::task::Task;
 
 use crate::{
     heap::{drop::HEAD_BYTES, list, text},
@@ -163,7 +162,7 @@ pub unsafe extern "C" fn orion_hash_seed(ctx: *mut Ctx) -> u64 {
 pub unsafe extern "C" fn orion_task_name(ctx: *mut Ctx) -> *mut u8 {
     // SAFETY: the running task is alive.
     unsafe {
-        let task = (*ctx).task.cast::<Task>();
+        let task = crate::generator::running_task(ctx);
         if let Some(name) = extra_if(task).and_then(|extra| extra.name.clone()) {
             return text::new(ctx, &name);
         }
@@ -181,7 +180,7 @@ pub unsafe extern "C" fn orion_task_name(ctx: *mut Ctx) -> *mut u8 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn orion_task_id(ctx: *mut Ctx) -> i64 {
     // SAFETY: the running task is alive.
-    unsafe { (*(*ctx).task.cast::<Task>()).id as i64 }
+    unsafe { (*crate::generator::running_task(ctx)).id as i64 }
 }
 
 /// After a `@try_join` that failed: whether the task was cancelled.

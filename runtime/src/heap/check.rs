@@ -49,12 +49,6 @@ pub unsafe fn leaks(worker: *mut Worker) -> Option<String> {
             let _ = writeln!(text, "  channel {} made at {place} is alive", (*chan).id);
             chan = (*chan).all_next;
         }
-        let mut generator = (*world).first_generator;
-        while !generator.is_null() {
-            let place = crate::report::place((*generator).site);
-            let _ = writeln!(text, "  generator {} made at {place} is alive", (*generator).id);
-            generator = (*generator).all_next;
-        }
         let mut scope = (*world).first_scope;
         while !scope.is_null() {
             let _ = writeln!(text, "  scope {} is alive", (*scope).id);

@@ -206,7 +206,7 @@ unsafe fn destroy(ctx: *mut Ctx, dead: Dead) {
                 (*chan).len = 0;
                 free_chan(ctx, chan);
             }
-            TypeKind::Gen => crate::sched::drive::destroy(ctx, object.cast()),
+            TypeKind::Gen => crate::generator::release(ctx, object.cast()),
             TypeKind::Scope => free_scope(ctx, object.cast::<Scope>()),
             _ => unreachable!("only these kinds are put on the list"),
         }

@@ -19,6 +19,7 @@ use orion_fast::task::{
 
 use crate::{
     frames::{arms_of, kind_of, point_of},
+    generator,
     panic::{Cause, Panic},
     sched::{
         join,
@@ -54,7 +55,7 @@ pub unsafe fn must_unwind_at(task: *mut Task, frame: *mut Frame, point: &PointDe
             return false;
         }
         match kind_of(point) {
-            PointKind::ScopeCancel => false,
+            PointKind::ScopeCancel | PointKind::GenStop => false,
             PointKind::ScopeExit if (*task).flags & TASK_CANCEL_ASKED == 0 => {
                 let scope = target_of(frame, &arms_of(point)[0]).cast::<Scope>();
                 (*scope).failure.is_none()
@@ -109,6 +110,9 @@ pub unsafe fn poke(ctx: *mut Ctx, task: *mut Task) {
         if (*task).state == TASK_WAITING {
             let point = point_of(frame);
             if !must_unwind_at(task, frame, point) {
+                return;
+            }
+            if generator::interrupt(ctx, frame, point) {
                 return;
             }
             orion_unlink_siblings_slow(ctx, frame, null_mut());

@@ -5,9 +5,8 @@ use std::fmt::Write;
 use orion_abi::{
     Ctx, Site,
     symbols::{
-        FAIL_ASSERT, FAIL_CAST, FAIL_DIVIDE_BY_ZERO, FAIL_GEN_NOT_DONE, FAIL_GEN_NOT_STARTED,
-        FAIL_INDEX, FAIL_LENGTH, FAIL_OVERFLOW, FAIL_RECV_CLOSED, FAIL_REMAINDER_BY_ZERO,
-        FAIL_SEND_CLOSED, FAIL_SHIFT,
+        FAIL_ASSERT, FAIL_CAST, FAIL_DIVIDE_BY_ZERO, FAIL_INDEX, FAIL_LENGTH, FAIL_OVERFLOW,
+        FAIL_RECV_CLOSED, FAIL_REMAINDER_BY_ZERO, FAIL_SEND_CLOSED, FAIL_SHIFT,
     },
 };
 use orion_fast::task::Task;
@@ -57,8 +56,6 @@ pub fn message(code: u32, a: i64, b: i64) -> String {
         FAIL_LENGTH => {
             let _ = write!(text, "negative length {a}");
         }
-        FAIL_GEN_NOT_STARTED => text.push_str("send to a generator before its first next"),
-        FAIL_GEN_NOT_DONE => text.push_str("result of a generator that is not done"),
         FAIL_ASSERT => text.push_str("assertion failed"),
         _ => text.push_str("internal error: unreachable code was reached"),
     }

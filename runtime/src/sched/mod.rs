@@ -6,7 +6,6 @@
 //! Invariants: while the loop stands between two dispatches every task is suspended, so that is where checkpoints are taken and reports are made.
 
 pub mod cancel;
-pub mod drive;
 pub mod fail;
 pub mod join;
 pub mod ops;
@@ -33,12 +32,13 @@ use orion_abi::{
     outcome::OUTCOME_DONE,
 };
 use orion_fast::{
-    task::{TASK_CANCEL_ASKED, TASK_IDLING, TASK_RUNNING, Task, complete},
+    task::{TASK_CANCEL_ASKED, TASK_GENERATOR, TASK_IDLING, TASK_RUNNING, Task, complete},
     wait::{NODE_HAS_SIBLINGS, arm_kind},
 };
 
 use crate::{
     config::Force,
+    generator,
     sched::{ops::limit_of, park::orion_unlink_siblings_slow},
     world::{Worker, World},
 };
@@ -114,12 +114,38 @@ pub unsafe fn run(worker: *mut Worker) -> End {
                 let dispatches = (*worker).dispatches.load(Ordering::Relaxed);
                 (*worker).dispatches.store(dispatches + 1, Ordering::Relaxed);
                 if dispatch(ctx, task) {
+                    finish_orphans(worker);
                     return End::Main;
                 }
                 if (*ctx).force > 1 {
                     round_trip(worker);
                 }
             }
+        }
+    }
+}
+
+/// After main has ended: generators that were dropped with pending `defer`s end as well.
+#[cold]
+unsafe fn finish_orphans(worker: *mut Worker) {
+    // SAFETY: as for `run`.
+    unsafe {
+        let world = (*worker).world;
+        while (*world).orphans > 0 {
+            let task = (*worker).head.ready.pop();
+            if task.is_null() {
+                fire_timers(world);
+                if !(*worker).head.ready.is_empty() {
+                    continue;
+                }
+                // What waits for nothing that can happen is left.
+                let Some(timer) = (*world).timers.first() else { return };
+                let until = timer.deadline_ns.saturating_sub((*world).clock.peek_ns()).max(0);
+                signals::wait(until);
+                (*world).clock.advance_to(timer.deadline_ns);
+                continue;
+            }
+            dispatch(Worker::ctx(worker), task);
         }
     }
 }
@@ -131,7 +157,11 @@ unsafe fn dispatch(ctx: *mut Ctx, task: *mut Task) -> bool {
     unsafe {
         let mut frame = (*task).leaf;
         if (*task).flags & TASK_CANCEL_ASKED != 0 && is_unstarted(frame) {
-            join::end_unstarted(ctx, task);
+            if (*task).flags & TASK_GENERATOR != 0 {
+                generator::end_unstarted(ctx, task);
+            } else {
+                join::end_unstarted(ctx, task);
+            }
             return false;
         }
         (*ctx).task = task.cast();
@@ -142,27 +172,18 @@ unsafe fn dispatch(ctx: *mut Ctx, task: *mut Task) -> bool {
             (*frame).state = FRAME_RUNNING;
             ((*(*frame).meta).resume)(ctx, frame);
             if (*frame).state != FRAME_ENDED {
-                let generator = (*ctx.cast::<Worker>()).resumed_driver;
-                if generator.is_null() {
-                    return false;
-                }
-                (*ctx.cast::<Worker>()).resumed_driver = null_mut();
-                frame = drive::yielded(generator);
-                child = null_mut();
-                continue;
+                return false;
             }
             let parent = (*frame).parent;
             if parent.is_null() {
-                let driver = drive::ended(ctx, task, frame);
-                if driver.is_null() {
-                    break;
-                }
-                frame = driver;
-                child = null_mut();
-                continue;
+                break;
             }
             child = frame;
             frame = parent;
+        }
+        if (*task).flags & TASK_GENERATOR != 0 {
+            generator::root_ended(ctx, task, frame);
+            return false;
         }
         let world = (*ctx.cast::<Worker>()).world;
         if task == (*world).main {

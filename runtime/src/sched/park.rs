@@ -8,7 +8,9 @@ use std::ptr::null_mut;
 
 use orion_abi::{
     Ctx, Frame, WaitNode,
-    desc::{ARM_AFTER, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, NO_SLOT, PointDesc, PointKind},
+    desc::{
+        ARM_AFTER, ARM_GEN, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, NO_SLOT, PointDesc, PointKind,
+    },
     outcome::{OUTCOME_BLOCK, OUTCOME_DONE, OUTCOME_UNWIND},
 };
 use orion_fast::{
@@ -19,7 +21,8 @@ use orion_fast::{
 
 use crate::{
     frames::{arms_of, kind_of, point_of, slot_at},
-    sched::{ATTEND_CHECKPOINT, ATTEND_PAUSE, attend, cancel, drive, join, scopes, select, ticker},
+    generator,
+    sched::{ATTEND_CHECKPOINT, ATTEND_PAUSE, attend, cancel, join, scopes, select, ticker},
     scope::Scope,
     world::{worker_of, world_of},
 };
@@ -86,17 +89,10 @@ pub unsafe extern "C" fn orion_park(ctx: *mut Ctx, frame: *mut Frame) {
     // SAFETY: the running task is the worker's alone; the frame is complete.
     unsafe {
         let task = (*ctx).task.cast::<Task>();
-        let point = point_of(frame);
-        match kind_of(point) {
-            PointKind::GenYield => return drive::park_yield(ctx, frame),
-            PointKind::GenNext | PointKind::GenStop => {
-                return drive::park_driver(ctx, frame, point);
-            }
-            _ => {}
-        }
         (*frame).task = task.cast();
         (*task).leaf = frame;
         (*task).state = TASK_WAITING;
+        let point = point_of(frame);
         match kind_of(point) {
             PointKind::Recv | PointKind::Send if (*ctx).force == 0 => {
                 // The common case, without the interpreter's generality.
@@ -122,6 +118,9 @@ pub unsafe extern "C" fn orion_park(ctx: *mut Ctx, frame: *mut Frame) {
                     complete(ctx, frame, OUTCOME_DONE);
                 }
             }
+            PointKind::GenYield => generator::park_yield(ctx, task, frame),
+            PointKind::GenNext => generator::park_next(ctx, task, frame, point),
+            PointKind::GenStop => generator::park_stop(ctx, frame, point),
             PointKind::Yield => complete(ctx, frame, OUTCOME_DONE),
             PointKind::Pause => {
                 if (*world_of(ctx)).store.is_some() {
@@ -190,6 +189,7 @@ unsafe fn park_arms(ctx: *mut Ctx, task: *mut Task, frame: *mut Frame, point: &P
                     (*node).target = target;
                     (*target.cast::<Scope>()).waiter = node;
                 }
+                ARM_GEN => {}
                 kind => unreachable!("arm kind {kind}"),
             }
         }
@@ -254,6 +254,10 @@ pub unsafe extern "C" fn orion_unlink_siblings_slow(
                 }
                 ARM_SCOPE => {
                     (*target.cast::<Scope>()).waiter = null_mut();
+                    (*node).target = null_mut();
+                }
+                ARM_GEN => {
+                    (*target.cast::<Task>()).joiner = null_mut();
                     (*node).target = null_mut();
                 }
                 _ => (*node).target = null_mut(),

@@ -16,7 +16,7 @@ use orion_fast::{
 use crate::{
     frames::{drop_frame, drop_result},
     heap::drop::drop_value,
-    sched::{drive, scopes::release},
+    sched::scopes::release,
     scope::Scope,
     world::{Worker, World, free_task},
 };
@@ -57,12 +57,10 @@ pub unsafe fn drop_all(worker: *mut Worker) {
                 }
                 continue;
             }
-            let mut cursor = (*task).generator.cast();
-            (*task).generator = null_mut();
             while !frame.is_null() {
-                let below = drive::below(frame, &mut cursor);
+                let parent = (*frame).parent;
                 drop_frame(ctx, frame);
-                frame = below;
+                frame = parent;
             }
         }
         for &task in &tasks {
@@ -74,6 +72,7 @@ pub unsafe fn drop_all(worker: *mut Worker) {
             free_task(ctx, task);
         }
         (*world).main = null_mut();
+        (*world).orphans = 0;
         (*world).tearing_down = false;
     }
 }

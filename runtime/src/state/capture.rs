@@ -19,9 +19,9 @@ use orion_format::bytes::write_varint;
 use orion_format::frame::Commit;
 use orion_format::image::ImageWriter;
 use orion_format::world::{
-    Blob, CAUSE_CANCELLED, CAUSE_PANIC, CAUSE_SCOPE_FAILED, CAUSE_STOPPED, ChannelItem,
-    FRAME_ENDED, FrameItem, Globals, Item, Object, PanicItem, Progress, ScopeItem, SharedItem,
-    SiteItem, TaskItem, TimerItem, TraceItem, Waiter,
+    Blob, CAUSE_CANCELLED, CAUSE_PANIC, CAUSE_SCOPE_FAILED, ChannelItem, FRAME_ENDED, FrameItem,
+    Globals, Item, Object, PanicItem, Progress, ScopeItem, SharedItem, SiteItem, TaskItem,
+    TimerItem, TraceItem, Waiter,
 };
 use rustc_hash::FxHashMap;
 use std::collections::HashMap;
@@ -73,7 +73,6 @@ impl Sites {
                 Cause::Panic => CAUSE_PANIC,
                 Cause::Cancelled => CAUSE_CANCELLED,
                 Cause::ScopeFailed => CAUSE_SCOPE_FAILED,
-                Cause::Stopped => CAUSE_STOPPED,
             },
             message: &panic.message,
             site: self.id(panic.site),

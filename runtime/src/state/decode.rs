@@ -192,7 +192,7 @@ impl<'a> Decoder<'a> {
 
     fn channel(&mut self, id: u64, elem: *const TypeDesc) -> Decoded<*mut Chan> {
         if id == 0 {
-            return Ok(std::ptr::null_mut());
+            return corrupt("NULLCHAN");
         }
         let Some(item) = self.image.channels.get(&id) else {
             return corrupt(format!("it refers to channel {id}, which is not there"));
@@ -222,7 +222,7 @@ impl<'a> Decoder<'a> {
 
     fn handle(&mut self, id: u64, result: *const TypeDesc) -> Decoded<*mut Task> {
         if id == 0 {
-            return Ok(std::ptr::null_mut());
+            return corrupt("NULLTASK");
         }
         let Some(&task) = self.tasks.get(&id) else {
             return corrupt(format!("it refers to task {id}, which is not there"));
@@ -239,7 +239,7 @@ impl<'a> Decoder<'a> {
 
     fn scope(&mut self, id: u64) -> Decoded<*mut Scope> {
         if id == 0 {
-            return Ok(std::ptr::null_mut());
+            return corrupt("NULLSCOPE");
         }
         let Some(&scope) = self.scopes.get(&id) else {
             return corrupt(format!("it refers to scope {id}, which is not there"));
@@ -260,7 +260,7 @@ impl<'a> Decoder<'a> {
         let boxed = matches!(kind, Kind::BoxedStruct | Kind::BoxedSum);
         match reader.word()? {
             // A string or list is never null; its placeholder is the empty one.
-            Word::Null if kind == Kind::Fn => Ok(std::ptr::null_mut()),
+            Word::Null if kind == Kind::Fn => corrupt("NULLFN"),
             Word::Tag(tag) if boxed => {
                 let variant = usize::try_from(tag).ok().and_then(|tag| variants_of(ty).get(tag));
                 if variant.is_none_or(|variant| kind == Kind::BoxedSum && variant.count > 0) {

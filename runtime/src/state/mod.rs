@@ -12,6 +12,7 @@ pub mod capture;
 pub mod decode;
 pub mod disk;
 pub mod encode;
+pub mod generators;
 pub mod program;
 pub mod refusal;
 pub mod restore;

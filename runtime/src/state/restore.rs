@@ -26,8 +26,8 @@ use orion_format::bytes::Reader;
 use orion_format::image::Image;
 use orion_format::matching::{Difference, FrameMatch};
 use orion_format::world::{
-    CAUSE_CANCELLED, CAUSE_PANIC, CAUSE_STOPPED, ChannelItem, FRAME_COMPLETED, FRAME_ENDED,
-    FrameItem, PanicItem, TASK_ENDED, TASK_WAITING, TaskItem, TraceItem, Waiter,
+    CAUSE_CANCELLED, CAUSE_PANIC, ChannelItem, FRAME_COMPLETED, FRAME_ENDED, FrameItem, PanicItem,
+    TASK_ENDED, TASK_WAITING, TaskItem, TraceItem, Waiter,
 };
 use std::collections::BTreeMap;
 use std::ptr::null_mut;
@@ -197,7 +197,6 @@ impl<'a> Restore<'a> {
         let cause = match item.cause {
             CAUSE_PANIC => Cause::Panic,
             CAUSE_CANCELLED => Cause::Cancelled,
-            CAUSE_STOPPED => Cause::Stopped,
             _ => Cause::ScopeFailed,
         };
         let mut panic = Panic::new(cause, item.message.to_owned(), self.site(item.site));
@@ -618,7 +617,8 @@ fn check_outcome(point: &PointDesc, outcome: u32) -> Done {
         None => false,
         Some(arm) => {
             let may_close =
-                matches!(arm.kind, ARM_SEND | ARM_RECV) || kind_of(point) == PointKind::TryJoin;
+                matches!(arm.kind, ARM_SEND | ARM_RECV)
+                    || matches!(kind_of(point), PointKind::TryJoin | PointKind::GenNext);
             outcome & 1 == 0 || may_close
         }
     };

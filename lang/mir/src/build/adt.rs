@@ -177,6 +177,28 @@ impl Context<'_> {
         }
     }
 
+    /// Whether a value of the type holds generators.
+    pub(super) fn holds_generator(&mut self, ty: Ty) -> bool {
+        if let Some(&known) = self.generators.get(&ty) {
+            return known;
+        }
+        let found = self.is_linear(ty) && crate::typing::holds_generator(&self.types, ty);
+        self.generators.insert(ty, found);
+        found
+    }
+
+    /// The types of the source.
+    pub(super) fn hir_types(&self) -> &hir::TyTable {
+        &self.hir.types
+    }
+
+    /// The function that makes the default value of a type.
+    pub(super) fn default_of(&mut self, ty: hir::TyId) -> crate::body::BodyId {
+        let class = self.hir.lang.default;
+        let (id, args) = self.member(class, 0, ty);
+        self.instance(super::instance::Instance::Fn(id, args))
+    }
+
     /// Whether a value of the type is moved and never copied: a task, a generator, or what holds one.
     pub(super) fn is_linear(&mut self, ty: Ty) -> bool {
         if let Some(&known) = self.linear.get(&ty) {

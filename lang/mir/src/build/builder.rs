@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::Context;
 use super::defer_plan::{DeferPlan, LoopDefers};
-use super::exits::{DeferNode, Exit, ScopeNode};
+use super::exits::{DeferNode, Exit, ScopeEntry, ScopeNode};
 use super::instance::Instance;
 use crate::body::{
     BinOp, Block, BlockData, Body, BodyKind, Callee, Const, Failure, Loc, Local, LocalDecl,
@@ -64,7 +64,7 @@ pub(super) struct Builder<'c, 'p, 'h> {
     pub(super) stacks: FxHashMap<hir::LoopId, Local>,
     pub(super) scope: Option<ScopeNode>,
     pub(super) defer: Option<DeferNode>,
-    pub(super) scopes: Vec<(Option<ScopeNode>, Local)>,
+    pub(super) scopes: Vec<(Option<ScopeNode>, ScopeEntry)>,
     pub(super) defers: Vec<(Option<DeferNode>, super::exits::DeferEntry<'h>)>,
     pub(super) exits: FxHashMap<(Exit, Option<ScopeNode>, Option<DeferNode>), Block>,
     /// The armed flag of a conditional defer, by the address of its statement.
@@ -82,7 +82,14 @@ pub(super) fn build_instance(cx: &mut Context<'_>, instance: &Instance) -> Body 
     let kind = match func.kind {
         hir::FnKind::Extern => BodyKind::Extern { symbol: func.name.to_string() },
         hir::FnKind::Lambda { .. } => BodyKind::Closure { captures: Vec::new() },
-        hir::FnKind::Spawn { .. } | hir::FnKind::Gen { .. } => BodyKind::Task,
+        hir::FnKind::Spawn { .. } => BodyKind::Task,
+        hir::FnKind::Gen { .. } => {
+            let yields = func.yields.expect("a generator yields");
+            let item = concrete(cx, yields.item, args);
+            let sent = concrete(cx, yields.sent, args);
+            let result = concrete(cx, func.ret, args);
+            BodyKind::Generator(cx.types.intern(TyKind::Gen(item, sent, result)))
+        }
         _ => BodyKind::Function,
     };
     let blank = cx.blank_body(instance, kind);
@@ -105,6 +112,7 @@ pub(super) struct Head {
     pub(super) params: Vec<(hir::TyId, bool)>,
     pub(super) ret: hir::TyId,
     pub(super) captures: Vec<hir::Capture>,
+    pub(super) yields: Option<hir::Yields>,
 }
 
 trait CloneHead {
@@ -119,6 +127,7 @@ impl CloneHead for hir::Fn {
             params: self.params.iter().map(|param| (param.ty, param.mutable)).collect(),
             ret: self.ret,
             captures: self.captures.clone(),
+            yields: self.yields,
         }
     }
 }
@@ -207,7 +216,8 @@ impl<'c, 'p, 'h> Builder<'c, 'p, 'h> {
     fn fn_value_ty(&mut self, func: &Head) -> Ty {
         let params = func.params.iter().map(|&(ty, mutable)| (self.ty(ty), mutable)).collect();
         let ret = self.ty(func.ret);
-        self.cx.types.intern(TyKind::Fn { params, ret, yields: None })
+        let yields = func.yields.map(|yields| (self.ty(yields.item), self.ty(yields.sent)));
+        self.cx.types.intern(TyKind::Fn { params, ret, yields })
     }
 
     fn function(&mut self, id: hir::FnId, func: &Head) {
@@ -239,10 +249,30 @@ impl<'c, 'p, 'h> Builder<'c, 'p, 'h> {
         self.start();
         self.cx.span = self.cx.hir.fns[id].span;
         self.start_defers();
+        self.stop_params_at_end();
         let value = &self.hir.value;
         self.lower(value, Some(RETURN));
         self.loc = self.loc_of(value.span);
         self.leave(Exit::Return);
+    }
+
+    /// Parameters and captures that hold generators are stopped at the end; in-out ones go back.
+    fn stop_params_at_end(&mut self) {
+        if matches!(self.body.kind, BodyKind::Closure { .. }) {
+            self.hir.params.iter().for_each(|&id| {
+                if let Some(local) = self.var_local(id)
+                    && !self.body.inout.contains(&local)
+                {
+                    self.stop_at_end(local);
+                }
+            });
+            return;
+        }
+        for local in self.body.params() {
+            if !self.body.inout.contains(&local) {
+                self.stop_at_end(local);
+            }
+        }
     }
 
     /// Makes the entry block and the first block behind it, so that the entry has no predecessors.
@@ -577,9 +607,10 @@ impl<'c, 'p, 'h> Builder<'c, 'p, 'h> {
         if !self.cx.is_linear(ty) {
             return Operand::Copy(place);
         }
-        if place.projection.is_empty() {
+        if place.projection.is_empty() && !self.cx.holds_generator(ty) {
             return Operand::Move(place.local);
         }
+        // What generators were moved from keeps a dummy: see `generator`.
         self.make_path_unique(&place);
         Operand::Move(self.temp_of(ty, Rvalue::Take(place)))
     }

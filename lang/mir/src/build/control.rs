@@ -16,6 +16,7 @@ impl<'h> Builder<'_, '_, 'h> {
         tail: Option<&'h hir::Expr>,
         dest: Option<Local>,
     ) {
+        let outer = self.scope;
         for stmt in stmts {
             match stmt {
                 Stmt::Let { pat, init, span } => {
@@ -34,6 +35,7 @@ impl<'h> Builder<'_, '_, 'h> {
             }
             (None, _) => {}
         }
+        self.end_generators(outer);
     }
 
     fn lower_let(&mut self, pat: &'h hir::Pat, init: &'h hir::Expr) {
@@ -47,11 +49,17 @@ impl<'h> Builder<'_, '_, 'h> {
                     let value = self.operand(init);
                     self.bind(*id, value);
                 }
+                if init.ty != hir::TyTable::NEVER {
+                    self.stop_variable_at_end(*id);
+                }
             }
             _ => {
                 let value = self.value_temp(init);
                 if init.ty != hir::TyTable::NEVER {
+                    // What the pattern leaves out is stopped as well.
+                    self.stop_at_end(value);
                     self.destructure(pat, value.into());
+                    self.stop_pattern_at_end(pat);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! The ways out of a body: what runs when it is left by `return`, at its end, or unwinding.
 //!
-//! State: the open `async` scopes at the current point (innermost first), and the `defer` statements passed so far (last first). Leaving a body
+//! State: the open `async` scopes and the variables that hold generators at the current point (innermost first), and the `defer` statements passed so far (last first). Leaving a body
 //! cancels and awaits the scopes, then runs the defers, then returns or goes on unwinding. The code for a state is made when it
 //! is first needed and shared by everything that leaves from that state.
 //! Algorithm: states form a tree (each has one successor); missing ones are built from the root inwards, so that long lists of defers need no
@@ -26,7 +26,16 @@ pub(super) enum Exit {
     Unwind,
 }
 
-/// An open `async` scope, by index into `Builder::scopes`.
+/// What is to be done where a block is left.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ScopeEntry {
+    /// An `async` block: its tasks are cancelled and awaited.
+    Async(Local),
+    /// A variable: its generators are stopped.
+    Stop(Local),
+}
+
+/// An entry of `Builder::scopes`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct ScopeNode(pub(super) u32);
 
@@ -59,7 +68,7 @@ impl<'h> Builder<'_, '_, 'h> {
         self.goto(block);
     }
 
-    fn exit(&mut self, exit: Exit, state: State) -> Block {
+    pub(super) fn exit(&mut self, exit: Exit, state: State) -> Block {
         if let Some(&block) = self.exits.get(&(exit, state.0, state.1)) {
             return block;
         }
@@ -112,10 +121,14 @@ impl<'h> Builder<'_, '_, 'h> {
         let behind = self.behind(state).expect("a state with a successor");
         (self.scope, self.defer) = behind;
         if let Some(scope) = state.0 {
-            let unwind = if exit == Exit::Unwind { next } else { self.unwind() };
-            let scope = self.scopes[scope.0 as usize].1;
-            let op = SuspendOp::ScopeCancel { scope, target: next };
-            self.terminate(TerminatorKind::Suspend { op, unwind });
+            match self.scopes[scope.0 as usize].1 {
+                ScopeEntry::Async(scope) => {
+                    let unwind = if exit == Exit::Unwind { next } else { self.unwind() };
+                    let op = SuspendOp::ScopeCancel { scope, target: next };
+                    self.terminate(TerminatorKind::Suspend { op, unwind });
+                }
+                ScopeEntry::Stop(value) => self.exit_stopping(exit, state, value, next),
+            }
         } else if let Some(defer) = state.1 {
             self.run_defer(defer, next);
         }
@@ -260,7 +273,7 @@ impl<'h> Builder<'_, '_, 'h> {
         if self.var_local(variable).is_none() {
             self.bind(variable, Operand::Copy(scope.into()));
         }
-        self.scopes.push((self.scope, scope));
+        self.scopes.push((self.scope, ScopeEntry::Async(scope)));
         let outer = self.scope.replace(ScopeNode(self.scopes.len() as u32 - 1));
         self.lower(body, dest);
         let unwind = self.unwind();
@@ -270,17 +283,25 @@ impl<'h> Builder<'_, '_, 'h> {
         self.scope = outer;
     }
 
-    /// Cancels and awaits the scopes inside of `outer`, then jumps: `break` and `continue`.
+    /// Leaves the scopes and blocks inside of `outer`, then jumps: `break` and `continue`.
     pub(super) fn jump(&mut self, target: Block, outer: Option<ScopeNode>) {
         let inner = self.scope;
         while self.scope != outer {
             let Some(ScopeNode(index)) = self.scope else { break };
-            let (parent, scope) = self.scopes[index as usize];
-            self.scope = parent;
-            let unwind = self.unwind();
-            let next = self.new_block();
-            let op = SuspendOp::ScopeCancel { scope, target: next };
-            self.terminate_to(TerminatorKind::Suspend { op, unwind }, next);
+            let (parent, entry) = self.scopes[index as usize];
+            match entry {
+                ScopeEntry::Async(scope) => {
+                    self.scope = parent;
+                    let unwind = self.unwind();
+                    let next = self.new_block();
+                    let op = SuspendOp::ScopeCancel { scope, target: next };
+                    self.terminate_to(TerminatorKind::Suspend { op, unwind }, next);
+                }
+                ScopeEntry::Stop(value) => {
+                    self.stop_now(value);
+                    self.scope = parent;
+                }
+            }
         }
         self.scope = inner;
         self.goto(target);

@@ -36,6 +36,15 @@ impl<'h> Builder<'_, '_, 'h> {
             return;
         }
         match &expr.kind {
+            ExprKind::Call(..) | ExprKind::Intrinsic(..)
+                if dest.is_none() && expr.ty != hir::TyTable::NEVER && {
+                    let ty = self.ty(expr.ty);
+                    self.holds_generator(ty)
+                } =>
+            {
+                let value = self.value_temp(expr);
+                self.stop_now(value);
+            }
             ExprKind::Block(stmts, tail) => self.lower_block(stmts, tail.as_deref(), dest),
             ExprKind::If { .. } => self.lower_if(expr, dest),
             ExprKind::Match { scrutinee, arms } => self.lower_match(scrutinee, arms, dest),
@@ -303,19 +312,8 @@ impl<'h> Builder<'_, '_, 'h> {
             ExprKind::Cast(kind, operand) => self.convert(*kind, operand, expr.ty),
             ExprKind::Concat(parts) => self.concat(parts),
             ExprKind::Lambda(id) => self.lambda(*id, expr.ty),
-            ExprKind::Gen(_) => {
-                self.not_supported(expr.span, "generators");
-                let ty = self.ty(expr.ty);
-                Rvalue::Use(Operand::Const(Const::Dummy(ty)))
-            }
+            ExprKind::Gen(id) => self.generator(*id, expr.ty),
             _ => Rvalue::Use(Operand::Copy(self.value_temp(expr).into())),
-        }
-    }
-
-    pub(super) fn not_supported(&mut self, span: orion_syntax::Span, feature: &str) {
-        let error = orion_diagnostics::Diagnostic::not_supported_yet(span, feature);
-        if !self.cx.errors.contains(&error) {
-            self.cx.errors.push(error);
         }
     }
 

@@ -82,10 +82,14 @@ impl<'h> Builder<'_, '_, 'h> {
             | H::ListSwap
             | H::ListTruncate
             | H::ListReserve => self.change_list(which, args, dest),
-            H::GenYield | H::GenSend | H::GenNext | H::GenResult | H::GenDone | H::GenStop => {
-                self.not_supported(expr.span, "generators");
-            }
-            H::Save | H::Load => self.not_supported(expr.span, "`@save` and `@load`"),
+            H::GenYield
+            | H::GenSend
+            | H::GenNext
+            | H::GenResult
+            | H::GenDone
+            | H::GenStop
+            | H::Save
+            | H::Load => self.lower_generator(which, args, expr, dest),
             _ => {
                 let value = self.simple_intrinsic(which, &values, expr);
                 match dest {

@@ -32,17 +32,29 @@ impl<'h> Builder<'_, '_, 'h> {
             self.branch(cond, inside, end);
         }
         self.block = inside;
-        self.loop_body(id, body, again, end);
+        self.loop_body(id, None, body, again, end);
         self.block = again;
         self.poll(header);
         self.block = end;
     }
 
-    /// The body in the current block; it ends in `again`.
-    fn loop_body(&mut self, id: hir::LoopId, body: &'h hir::Expr, again: Block, end: Block) {
-        let target = LoopTarget { break_to: end, continue_to: again, scope: self.scope };
+    /// The body in the current block, with the pattern bound; it ends in `again`.
+    pub(super) fn loop_body(
+        &mut self,
+        id: hir::LoopId,
+        pat: Option<&'h hir::Pat>,
+        body: &'h hir::Expr,
+        again: Block,
+        end: Block,
+    ) {
+        let scope = self.scope;
+        let target = LoopTarget { break_to: end, continue_to: again, scope };
         let outer = self.loops.insert(id, target);
+        if let Some(pat) = pat {
+            self.stop_pattern_at_end(pat);
+        }
         self.lower(body, None);
+        self.end_generators(scope);
         self.goto(again);
         // A deferred block is lowered more than once, each time with targets of its own.
         if let Some(outer) = outer {
@@ -64,12 +76,12 @@ impl<'h> Builder<'_, '_, 'h> {
             ForIter::List(list) => self.for_list(id, pat, list, body),
             ForIter::Str(text) => self.for_str(id, pat, text, body),
             ForIter::Chan(chan) => self.for_chan(id, pat, chan, body),
-            ForIter::GenPlace(place) => self.not_supported(place.span, "generators"),
-            ForIter::GenValue(value) => self.not_supported(value.span, "generators"),
+            ForIter::GenPlace(place) => self.for_generator_place(id, pat, place, body),
+            ForIter::GenValue(value) => self.for_generator_value(id, pat, value, body),
         }
     }
 
-    fn bind_pattern(&mut self, pat: &'h hir::Pat, value: Place) {
+    pub(super) fn bind_pattern(&mut self, pat: &'h hir::Pat, value: Place) {
         match pat.kind {
             PatKind::Wild => {}
             PatKind::Bind(id) => {
@@ -120,7 +132,7 @@ impl<'h> Builder<'_, '_, 'h> {
             counter
         };
         self.bind_pattern(pat, item.into());
-        self.loop_body(id, body, again, out);
+        self.loop_body(id, Some(pat), body, again, out);
         self.block = again;
         if inclusive {
             let more = self.compare(BinOp::Lt, here.clone(), limit);
@@ -174,11 +186,14 @@ impl<'h> Builder<'_, '_, 'h> {
         if self.cx.is_linear(list_ty) {
             self.push(StatementKind::MakeUnique(list.into()));
         }
-        self.count_up(id, len, body, |b, index| {
+        let outer = self.scope;
+        self.stop_at_end(list);
+        self.count_up(id, len, pat, body, |b, index| {
             let item = Place { local: list, projection: vec![Proj::Index(index)] };
             b.bind_pattern(pat, item);
             None
         });
+        self.end_generators(outer);
     }
 
     fn for_str(
@@ -192,7 +207,7 @@ impl<'h> Builder<'_, '_, 'h> {
         let text = self.value_temp(text);
         let args = vec![Operand::Borrow(text.into())];
         let len = self.temp_of(i64, Rvalue::Intrinsic(Intrinsic::StrLen, args));
-        self.count_up(id, len, body, |b, offset| {
+        self.count_up(id, len, pat, body, |b, offset| {
             let args = vec![Operand::Borrow(text.into()), Operand::Borrow(offset.into())];
             let item = b.temp_of(char, Rvalue::Intrinsic(Intrinsic::StrCharAt, args));
             b.bind_pattern(pat, item.into());
@@ -205,6 +220,7 @@ impl<'h> Builder<'_, '_, 'h> {
         &mut self,
         id: hir::LoopId,
         len: Local,
+        pat: &'h hir::Pat,
         body: &'h hir::Expr,
         bind: impl FnOnce(&mut Self, Local) -> Option<Local>,
     ) {
@@ -220,7 +236,7 @@ impl<'h> Builder<'_, '_, 'h> {
         self.branch_on(more, inside, out);
         self.block = inside;
         let step = bind(self, index);
-        self.loop_body(id, body, again, out);
+        self.loop_body(id, Some(pat), body, again, out);
         self.block = again;
         let step = match step {
             Some(char) => {
@@ -255,7 +271,7 @@ impl<'h> Builder<'_, '_, 'h> {
         let op = SuspendOp::Recv { chan, dest: item, text, done: inside, closed: out };
         self.terminate_to(TerminatorKind::Suspend { op, unwind }, inside);
         self.bind_pattern(pat, item.into());
-        self.loop_body(id, body, again, out);
+        self.loop_body(id, Some(pat), body, again, out);
         self.block = again;
         self.poll(header);
         self.block = out;

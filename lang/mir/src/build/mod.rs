@@ -18,6 +18,7 @@ mod convert;
 mod defer_plan;
 mod exits;
 mod expr;
+mod generator;
 mod instance;
 mod intrinsics;
 mod list_ops;
@@ -91,6 +92,8 @@ pub(crate) struct Context<'p> {
     pending: Vec<(AdtId, hir::AdtId, Vec<hir::TyId>)>,
     boxed: FxHashMap<AdtId, bool>,
     linear: FxHashMap<Ty, bool>,
+    /// Whether a type holds generators.
+    generators: FxHashMap<Ty, bool>,
     names: instance::Names,
     instances: indexmap::IndexMap<instance::Instance, BodyId>,
     bodies: Vec<Option<Body>>,
@@ -111,6 +114,7 @@ impl<'p> Context<'p> {
             pending: Vec::new(),
             boxed: FxHashMap::default(),
             linear: FxHashMap::default(),
+            generators: FxHashMap::default(),
             names,
             instances: indexmap::IndexMap::default(),
             bodies: Vec::new(),

@@ -45,11 +45,15 @@ impl<'h> Builder<'_, '_, 'h> {
         arms: &'h [hir::Arm],
         dest: Option<Local>,
     ) {
+        let outer = self.scope;
         let mut place = self.place_of(scrutinee);
         let ty = self.place_ty(&place);
         if is_place(scrutinee) && !place_is_kept(self, scrutinee, arms) {
             let value = self.own(place);
             place = self.temp_of(ty, Rvalue::Use(value)).into();
+            self.stop_at_end(place.local);
+        } else if !is_place(scrutinee) {
+            self.stop_at_end(place.local);
         }
         let end = self.new_block();
         let bodies: Vec<Block> = arms.iter().map(|_| self.new_block()).collect();
@@ -67,10 +71,14 @@ impl<'h> Builder<'_, '_, 'h> {
         self.choose(&rows, &place);
         for (arm, body) in arms.iter().zip(bodies) {
             self.block = body;
+            let inside = self.scope;
+            self.stop_pattern_at_end(&arm.pat);
             self.lower(&arm.body, dest);
+            self.end_generators(inside);
             self.goto(end);
         }
         self.block = end;
+        self.end_generators(outer);
     }
 
     /// Jumps to the body of the first row that matches.

@@ -148,6 +148,21 @@ impl<'h> Builder<'_, '_, 'h> {
     /// `place = value`
     pub(super) fn lower_assign(&mut self, place: &'h hir::Place, value: &'h hir::Expr) {
         let indices = self.place_indices(place);
+        let place_ty = self.ty(place.ty);
+        if self.holds_generator(place_ty) {
+            // The old value's generators end when the new one is at hand.
+            let value = self.value_temp(value);
+            let target = self.checked_place(place, &indices);
+            if target.projection.is_empty() {
+                self.stop_now(target.local);
+                self.assign(target, Rvalue::Use(Operand::Move(value)));
+            } else {
+                let old = self.take(&target);
+                self.stop_now(old);
+                self.assign(target, Rvalue::Use(Operand::Move(value)));
+            }
+            return;
+        }
         if place.projections.is_empty() && self.var_local(place.local).is_some() {
             let value = self.operand(value);
             let target = self.var_place(place.local);

@@ -74,7 +74,12 @@ impl<'h> Builder<'_, '_, 'h> {
         self.set_variables(ways);
         for (arm, body) in arms.iter().zip(bodies) {
             self.block = body;
+            let outer = self.scope;
+            if let SelectOp::Recv { bind: Some(bind), .. } = &arm.op {
+                self.stop_variable_at_end(*bind);
+            }
             self.lower(&arm.body, dest);
+            self.end_generators(outer);
             self.goto(end);
         }
         self.block = end;

@@ -323,6 +323,10 @@ impl Machine<'_> {
                 let items = self.operands(items)?;
                 self.heap.new_object(Object::Closure(*id, items))
             }
+            Rvalue::Generator(id, _, items) => {
+                let items = self.operands(items)?;
+                self.new_generator(*id, items)?
+            }
             Rvalue::Tag(place) => {
                 let (heap, frame) = self.parts();
                 match read(heap, frame, place)? {

@@ -235,6 +235,28 @@ impl Machine<'_> {
             }
             I::TaskId => Value::Int(i128::from(self.current)),
 
+            I::GenGive => {
+                if !self.give_yield(args[0].clone())? {
+                    let message = "`@yield` in a generator that is being stopped";
+                    return Ok(Err(message.into()));
+                }
+                Value::Unit
+            }
+            I::GenSend => {
+                if !self.send_to_generator(&args[0], args[1].clone(), int(2)? != 0)? {
+                    return Ok(Err("`send` to a generator that has not started".into()));
+                }
+                Value::Unit
+            }
+            I::GenResult => match self.generator_result(&args[0])? {
+                Some(value) => value,
+                None => return Ok(Err("`result` of a generator that has not returned".into())),
+            },
+            I::GenDone => flag(self.generator_is_done(&args[0])?),
+            I::GenSave | I::GenLoad | I::GenLoadFailed | I::GenLoadMessage => {
+                return Err("saving generators is not interpreted".into());
+            }
+
             I::Print => {
                 self.stdout += self.heap.str(&args[0])?;
                 Value::Unit

@@ -7,6 +7,7 @@
 //! by taking one of its edges. Order of scheduling: first in, first out; when nothing is ready the first idler, then the next timer.
 
 mod eval;
+mod generators;
 mod intrinsics;
 mod sched;
 mod show;
@@ -124,6 +125,8 @@ struct Machine<'p> {
     step_limit: u64,
     /// `@exit`, a panic or a deadlock ended the program with this status.
     exited: Option<i32>,
+    /// Main has returned with this status.
+    main_status: Option<i32>,
     ended_normally: bool,
 }
 
@@ -173,6 +176,7 @@ impl<'p> Machine<'p> {
             steps: 0,
             step_limit: options.step_limit,
             exited: None,
+            main_status: None,
             ended_normally: false,
         }
     }

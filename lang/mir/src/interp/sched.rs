@@ -11,13 +11,14 @@ use crate::body::{Block, BodyId, Local, TerminatorKind};
 use crate::cfg;
 use crate::suspend::{SelectArmKind, SuspendOp};
 
+use super::generators::Generator;
 use super::value::{Chan, Fault, Object, Value};
 use super::{DEADLOCK_STATUS, Flow, Frame, Machine, PANIC_STATUS};
 
 /// A registered wait: stale unless the task still is in wait number `wait`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Waiter {
-    task: u64,
+    pub task: u64,
     wait: u64,
     arm: usize,
 }
@@ -69,6 +70,8 @@ pub(super) struct Task {
     /// The edge to take when it runs again.
     pub resume: Option<usize>,
     pub slice_end: u64,
+    /// It is a generator.
+    pub generator: Option<Generator>,
 }
 
 #[derive(Debug)]
@@ -103,6 +106,7 @@ impl Machine<'_> {
             wait: 0,
             resume: None,
             slice_end: 0,
+            generator: None,
         };
         self.tasks.insert(id, task);
         id
@@ -136,7 +140,7 @@ impl Machine<'_> {
         None
     }
 
-    fn is_waiting(&self, waiter: Waiter) -> bool {
+    pub(super) fn is_waiting(&self, waiter: Waiter) -> bool {
         self.tasks
             .get(&waiter.task)
             .is_some_and(|task| task.state == TaskState::Waiting && task.wait == waiter.wait)
@@ -151,19 +155,28 @@ impl Machine<'_> {
         }
     }
 
-    fn set_local(&mut self, task: u64, local: Local, value: Value) {
+    /// As `wake`, ahead of all others; without an edge the operation is looked at again.
+    pub(super) fn wake_first(&mut self, id: u64, edge: Option<usize>) {
+        if let Some(task) = self.tasks.get_mut(&id) {
+            task.resume = edge;
+            task.state = TaskState::Ready;
+            self.ready.push_front(id);
+        }
+    }
+
+    pub(super) fn set_local(&mut self, task: u64, local: Local, value: Value) {
         if let Some(frame) = self.tasks.get_mut(&task).and_then(|task| task.frames.last_mut()) {
             frame.locals[local.index()] = Some(value);
         }
     }
 
-    fn get_local(&mut self, task: u64, local: Local) -> Value {
+    pub(super) fn get_local(&mut self, task: u64, local: Local) -> Value {
         let frame = self.tasks.get_mut(&task).and_then(|task| task.frames.last_mut());
         frame.and_then(|frame| frame.locals[local.index()].clone()).unwrap_or(Value::Dummy)
     }
 
     /// The operation at which a suspended task stands.
-    fn operation(&self, id: u64) -> Option<&SuspendOp> {
+    pub(super) fn operation(&self, id: u64) -> Option<&SuspendOp> {
         let frame = self.tasks.get(&id)?.frames.last()?;
         match &self.program.body(frame.body).block(frame.block).terminator.kind {
             TerminatorKind::Suspend { op, .. } => Some(op),
@@ -243,7 +256,9 @@ impl Machine<'_> {
                 self.cancel_scope(&value, Some(current))?;
                 self.leave_scope(*scope, true)
             }
-            SuspendOp::GenYield { .. } => Err("generators are not interpreted".into()),
+            SuspendOp::GenNext { generator, .. } => self.drive(*generator),
+            SuspendOp::GenStop { value, .. } => self.stop_generators(*value),
+            SuspendOp::GenYield { .. } => self.stand_at_yield(),
         }
     }
 
@@ -256,7 +271,7 @@ impl Machine<'_> {
     }
 
     /// The running task waits from now on.
-    fn begin_wait(&mut self) -> Waiter {
+    pub(super) fn begin_wait(&mut self) -> Waiter {
         let id = self.current;
         let task = self.task();
         task.wait += 1;
@@ -457,14 +472,14 @@ impl Machine<'_> {
 
     // Cancellation.
 
-    fn must_unwind(&self, id: u64) -> bool {
+    pub(super) fn must_unwind(&self, id: u64) -> bool {
         self.tasks
             .get(&id)
             .is_some_and(|task| (task.cancel_asked || task.scope_failed) && task.pending.is_none())
     }
 
     /// The task begins to unwind for what it was asked.
-    fn record(&mut self, id: u64) {
+    pub(super) fn record(&mut self, id: u64) {
         if let Some(task) = self.tasks.get_mut(&id) {
             let mut panic = Panic::new(String::new());
             if task.cancel_asked {
@@ -504,8 +519,18 @@ impl Machine<'_> {
         let Some(op) = self.operation(id).cloned() else { return Ok(()) };
         match state {
             TaskState::Waiting => {
-                if matches!(op, SuspendOp::ScopeCancel { .. }) {
+                if matches!(op, SuspendOp::ScopeCancel { .. } | SuspendOp::GenStop { .. }) {
                     return Ok(());
+                }
+                // A generator that stands still is asked when it runs again.
+                if matches!(op, SuspendOp::GenYield { .. }) {
+                    return Ok(());
+                }
+                if let SuspendOp::GenNext { generator, .. } = op {
+                    return match self.get_local(id, generator) {
+                        Value::Task(driven) => self.request_cancel(driven),
+                        _ => Ok(()),
+                    };
                 }
                 if let SuspendOp::ScopeExit { scope, .. } = op {
                     let value = self.get_local(id, scope);
@@ -617,6 +642,9 @@ impl Machine<'_> {
             Ok(result)
         };
         let (joiner, has_handle, scope) = (task.joiner, task.has_handle, task.scope.clone());
+        if self.is_generator(id) {
+            return self.end_generator(id, end);
+        }
         let Some(scope) = scope else { return self.end_main(end) };
         let keep = match joiner.filter(|joiner| self.is_waiting(*joiner)) {
             Some(joiner) => {
@@ -660,8 +688,8 @@ impl Machine<'_> {
                     _ => 0,
                 };
                 self.heap.release(value)?;
-                self.exited = Some(status);
-                self.ended_normally = true;
+                self.main_status = Some(status);
+                self.end_when_alone();
             }
             Err(panic) => {
                 self.stderr.push_str(&format!("panic: {}\n", panic.message));
@@ -669,6 +697,16 @@ impl Machine<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Main has returned: the program ends, unless dropped generators still unwind.
+    pub(super) fn end_when_alone(&mut self) {
+        if let Some(status) = self.main_status
+            && !self.has_orphans()
+        {
+            self.exited = Some(status);
+            self.ended_normally = true;
+        }
     }
 
     /// Gives the end of a task to one that joins it; the edge that that takes.
@@ -733,6 +771,9 @@ impl Machine<'_> {
 
     /// A handle is dropped.
     pub(super) fn detach(&mut self, id: u64) -> Result<(), Fault> {
+        if self.is_generator(id) {
+            return self.drop_generator(id);
+        }
         let Some(task) = self.tasks.get_mut(&id) else {
             return Err(format!("the handle of task {id} is dropped twice"));
         };
@@ -851,7 +892,7 @@ impl Machine<'_> {
         Ok(0)
     }
 
-    fn lost_panic(&mut self, panic: &Panic) {
+    pub(super) fn lost_panic(&mut self, panic: &Panic) {
         self.stderr.push_str("warning: a task panicked after its scope had been left\n");
         self.stderr.push_str(&format!("panic: {}\n", panic.message));
     }

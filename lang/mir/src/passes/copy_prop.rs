@@ -185,6 +185,8 @@ fn rename_terminator(kind: &mut TerminatorKind, new: &impl Fn(Local) -> Local) {
             | SuspendOp::Join { .. }
             | SuspendOp::TryJoin { .. }
             | SuspendOp::Cancel { .. }
+            | SuspendOp::GenNext { .. }
+            | SuspendOp::GenStop { .. }
             | SuspendOp::GenYield { .. } => {}
         },
         TerminatorKind::Goto(_)

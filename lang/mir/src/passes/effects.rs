@@ -20,7 +20,7 @@ pub fn run(program: &mut Program) {
     let mut facts = Vec::with_capacity(count);
     for (id, body) in program.bodies.iter().enumerate() {
         let full = program.main.index() == id
-            || body.kind == BodyKind::Task
+            || body.kind.is_frame_only()
             || body.address_taken && !matches!(body.kind, BodyKind::Extern { .. });
         let mut fact = Effects { suspends: full, unwinds: full };
         for block in &body.blocks {

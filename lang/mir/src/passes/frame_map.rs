@@ -66,7 +66,9 @@ pub fn arms(op: &SuspendOp) -> (ArmLocals, ArmLocals) {
         | SuspendOp::TryJoin { task, dest, .. }
         | SuspendOp::JoinTimeout { task, dest, .. } => (vec![(*task, 0)], vec![(*dest, 0)]),
         SuspendOp::Cancel { task, .. } => (vec![(*task, 0)], Vec::new()),
-        SuspendOp::GenYield { value, dest, .. } => (vec![(*value, 0)], vec![(*dest, 0)]),
+        SuspendOp::GenNext { dest, .. } | SuspendOp::GenYield { dest, .. } => {
+            (Vec::new(), vec![(*dest, 0)])
+        }
         SuspendOp::Poll { .. }
         | SuspendOp::Yield { .. }
         | SuspendOp::Idle { .. }
@@ -74,7 +76,8 @@ pub fn arms(op: &SuspendOp) -> (ArmLocals, ArmLocals) {
         | SuspendOp::Checkpoint { .. }
         | SuspendOp::Sleep { .. }
         | SuspendOp::ScopeExit { .. }
-        | SuspendOp::ScopeCancel { .. } => (Vec::new(), Vec::new()),
+        | SuspendOp::ScopeCancel { .. }
+        | SuspendOp::GenStop { .. } => (Vec::new(), Vec::new()),
     }
 }
 

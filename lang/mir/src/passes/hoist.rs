@@ -84,7 +84,7 @@ fn lies_in_place(types: &TypeTable, body: &Body, place: &Place) -> bool {
 }
 
 /// Whether something in the loop replaces the list at a place, changes its length, or (with `counted`) counts it once more.
-fn replaced(body: &Body, blocks: &[Block], place: &Place, counted: bool) -> bool {
+pub(super) fn replaced(body: &Body, blocks: &[Block], place: &Place, counted: bool) -> bool {
     let depth = place.projection.len();
     // A place that holds the list, or is the list.
     let above = |other: &Place| other.local == place.local && other.projection.len() <= depth;

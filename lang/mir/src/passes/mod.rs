@@ -11,3 +11,4 @@ pub mod polls;
 pub mod rc;
 pub mod simplify;
 pub mod strip;
+pub mod unique;

@@ -410,6 +410,7 @@ fn rename_destination(kind: &mut TerminatorKind, old: Local, new: Local) {
             | SuspendOp::Join { dest, .. }
             | SuspendOp::TryJoin { dest, .. }
             | SuspendOp::JoinTimeout { dest, .. }
+            | SuspendOp::GenNext { dest, .. }
             | SuspendOp::GenYield { dest, .. } => vec![dest],
             SuspendOp::Select { arms, .. } => arms
                 .iter_mut()

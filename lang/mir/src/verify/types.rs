@@ -9,7 +9,7 @@ use crate::cfg;
 use crate::intrinsic::{Intrinsic, Pass};
 use crate::suspend::{SelectArmKind, SuspendOp};
 use crate::ty::{IntTy, Ty, TyKind};
-use crate::typing::{intrinsic_result, is_linear, is_scalar, operand_kind, place_ty};
+use crate::typing::{holds_generator, intrinsic_result, is_linear, is_scalar, operand_kind, place_ty};
 
 use super::Checker;
 
@@ -322,6 +322,19 @@ fn rvalue(cx: &Checker<'_>, value: &Rvalue) -> Result<Option<TyKind>, String> {
             cx.closure_body(*id, &kinds)?;
             cx.kind(*ty).clone()
         }
+        Rvalue::Generator(id, ty, items) => {
+            let callee = cx.callee(*id)?;
+            ensure(callee.kind == BodyKind::Generator(*ty), || {
+                format!("`{}` is no body of such a generator", callee.name)
+            })?;
+            ensure(callee.params().count() == items.len(), || {
+                format!("`{}` has other captures", callee.name)
+            })?;
+            for (param, item) in callee.params().zip(items) {
+                cx.owned_as(item, callee.ty(param))?;
+            }
+            cx.kind(*ty).clone()
+        }
         Rvalue::Tag(place) => {
             let ty = cx.place(place)?;
             ensure(matches!(cx.kind(ty), TyKind::Adt(_)), || format!("tag of {place:?}"))?;
@@ -512,6 +525,17 @@ fn check_suspend(cx: &Checker<'_>, op: &SuspendOp) -> Check {
         | SuspendOp::Pause { .. }
         | SuspendOp::Checkpoint { .. }
         | SuspendOp::GenYield { .. } => Ok(()),
+        SuspendOp::GenNext { generator, dest, .. } => match cx.local_kind(*generator) {
+            TyKind::Gen(item, ..) => ensure(cx.kind(*item) == cx.local_kind(*dest), || {
+                format!("{dest} does not fit what {generator} yields")
+            }),
+            _ => Err(format!("{generator} is no generator")),
+        },
+        SuspendOp::GenStop { value, .. } => {
+            ensure(holds_generator(&cx.program.types, cx.body.ty(*value)), || {
+                format!("{value} holds no generator")
+            })
+        }
         SuspendOp::Sleep { duration, .. } => cx.local_is(*duration, &TyKind::Duration),
         SuspendOp::Send { chan, value, .. } => chan_of(*chan, *value),
         SuspendOp::Recv { chan, dest, .. } => chan_of(*chan, *dest),

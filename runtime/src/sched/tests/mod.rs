@@ -2,7 +2,6 @@
 
 mod cancel;
 mod chans;
-mod generators;
 mod tasks;
 
 use std::ptr::null_mut;
