@@ -434,7 +434,7 @@ fn specialize(con: &Con, count: usize, row: &[P]) -> Option<Vec<P>> {
             Con::Range(from, to) if lo <= from && to <= hi => Vec::new(),
             _ => return None,
         },
-        P::Con(own, fields) if own == con => fields.clone(),
+        P::Con(own, fields) if own == con && fields.len() == count => fields.clone(),
         P::List(prefix, rest, suffix) => match con {
             Con::Len(len, more) => {
                 let fixed = prefix.len() + suffix.len();

@@ -282,8 +282,10 @@ impl Infer<'_, '_> {
     }
 
     pub(super) fn tuple(&mut self, items: &[ast::Expr], expect: Expect, span: Span) -> Expr {
-        if items.is_empty() {
-            return expr(ExprKind::Unit, TyTable::UNIT, span);
+        match items {
+            [] => return expr(ExprKind::Unit, TyTable::UNIT, span),
+            [only] => return self.expr(only, expect),
+            _ => {}
         }
         let hints = match expect.ty().map(|ty| self.known(ty)) {
             Some(Ty::Tuple(parts)) if parts.len() == items.len() => Some(parts),

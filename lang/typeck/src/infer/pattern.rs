@@ -523,6 +523,9 @@ impl Infer<'_, '_> {
         span: Span,
     ) -> Pat {
         let wild = Pat { kind: PatKind::Wild, ty, span };
+        if let [only] = parts {
+            return self.pat(only, ty, binder);
+        }
         if parts.is_empty() {
             if !self.unify(TyTable::UNIT, ty) {
                 self.mismatch(span, "`()`", ty);
