@@ -5,7 +5,7 @@
 //! | `ui` | `orionc check` | `.stderr`, exactly |
 //! | `run`, `examples` | in each mode | `.out`, `.err`, `.status` (0); fed with `.args`, `.in` |
 //! | `panic` | in each mode | the same; `.status` is 101 unless told |
-//! | `mir` | `--emit mir`, `--emit llvm-ir` | the `// mir:` and `// llvm:` lines of the case |
+//! | `mir` | `--emit mir`, `llvm-ir`, `asm` | the `// mir:`, `// llvm:`, `// asm:` lines of the case |
 //!
 //! A mode is an optimisation level with or without forced suspension: `ORION_FORCE=suspend` makes
 //! every suspend point really suspend, `ORION_FORCE=restore` saves, drops and rebuilds the frames
@@ -89,12 +89,13 @@ fn check_ui(compiler: &Compiler, case: &Path) -> Result<(), String> {
     expect::check(&beside(case, "stderr"), "standard error", &seen.stderr)
 }
 
-/// Each `// mir:` line must occur in the MIR, in this order; so must `// llvm:` lines in the LLVM
-/// IR; `// mir-not:` and `// llvm-not:` lines may occur nowhere. Spaces count as one.
+/// Each `// mir:` line must occur in the MIR, in this order; so must `// llvm:` lines in the LLVM IR
+/// and `// asm:` lines in the assembly. `// mir-not:` lines and their like may occur nowhere, and
+/// `// llvm-block-not: LABEL TEXT` means: not in the basic blocks whose labels begin so, of which
+/// there must be one. Spaces count as one.
 fn check_mir(compiler: &Compiler, case: &Path) -> Result<(), String> {
     let source = fs::read_to_string(root().join(case)).map_err(|error| error.to_string())?;
-    for stage in ["mir", "llvm-ir"] {
-        let tag = stage.trim_end_matches("-ir");
+    for (stage, tag) in [("mir", "mir"), ("llvm-ir", "llvm"), ("asm", "asm")] {
         if !source.contains(&format!("// {tag}")) {
             continue;
         }
@@ -122,7 +123,28 @@ fn check_mir(compiler: &Compiler, case: &Path) -> Result<(), String> {
                 if text.contains(&unwanted) {
                     return Err(format!("`{unwanted}` occurs in:\n{}", seen.stdout));
                 }
+            } else if let Some(rule) = directive.strip_prefix("-block-not:") {
+                let (label, unwanted) =
+                    rule.trim().split_once(' ').ok_or("LABEL TEXT is wanted")?;
+                check_blocks(&seen.stdout, label, unwanted)?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// The basic blocks whose labels begin with `label` must exist and be free of `unwanted`.
+fn check_blocks(text: &str, label: &str, unwanted: &str) -> Result<(), String> {
+    let is_label = |line: &str| line.starts_with(label) && line.contains(':');
+    let mut blocks = text.lines().skip_while(|line| !is_label(line)).peekable();
+    if blocks.peek().is_none() {
+        return Err(format!("there is no block `{label}` in:\n{text}"));
+    }
+    let mut inside = false;
+    for line in blocks {
+        inside = if line.is_empty() { false } else { inside || is_label(line) };
+        if inside && line.contains(unwanted) {
+            return Err(format!("`{unwanted}` occurs in `{label}`: {line}"));
         }
     }
     Ok(())
