@@ -14,6 +14,7 @@ mod declare;
 mod exhaustive;
 mod globals;
 mod infer;
+mod instances;
 mod leaks;
 mod linear;
 mod signatures;

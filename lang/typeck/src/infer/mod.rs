@@ -27,6 +27,7 @@ mod root;
 mod select;
 mod tasks;
 mod unify;
+mod value;
 
 pub use check::Expect;
 pub use coerce::Why;

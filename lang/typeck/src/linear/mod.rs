@@ -9,7 +9,9 @@
 //! arguments; functions and channels are not linear themselves. Generators are tracked as well:
 //! they are moved, so that they are used at most once, but may be dropped.
 
+mod bind;
 mod flow;
+mod paths;
 mod walk;
 
 use crate::globals::Globals;
