@@ -95,6 +95,15 @@ impl<'a> Cursor<'a> {
         counts.is_some_and(|(first, last)| first != last)
     }
 
+    /// Whether there are comments before the offset `end`, but for those before the next token.
+    #[must_use]
+    pub fn comments_until(&self, end: u32) -> bool {
+        let start = self.next_start();
+        let mut comments = self.comments[self.next_comment..].iter();
+        let inside = comments.find(|comment| comment.start as usize > start);
+        inside.is_some_and(|comment| comment.start < end)
+    }
+
     /// Whether a line ends before the next token.
     #[must_use]
     pub fn begins_line(&self) -> bool {

@@ -51,6 +51,8 @@ pub enum Kind<'a> {
     /// After a blank; on the next line, one level further to the right, where it fits there as a
     /// whole and not here.
     Below(Doc<'a>),
+    /// On one line, however long.
+    Unbroken(Doc<'a>),
     /// One after the other.
     Concat(Vec<Doc<'a>>),
     /// On one line where it fits and is not forced apart.
@@ -158,6 +160,13 @@ impl<'a> Doc<'a> {
     pub fn indent(content: Self) -> Self {
         let (breaks, multi, width) = (content.0.breaks, content.0.multi, content.0.width);
         Self::new(Kind::Indent(content), breaks, multi, width)
+    }
+
+    /// On one line, however long.
+    #[must_use]
+    pub fn unbroken(content: Self) -> Self {
+        let width = content.0.width;
+        Self::new(Kind::Unbroken(content), false, false, width)
     }
 
     /// [`Kind::Below`]

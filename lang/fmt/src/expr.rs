@@ -5,7 +5,7 @@ use crate::doc::Doc;
 use crate::list::Style;
 use orion_syntax::ast::{
     Arg, BinaryOp, Expr, ExprKind, LiteralKind, MatchArm, SelectArm, SelectArmKind, Spawn,
-    SpawnBody,
+    SpawnBody, StrPart,
 };
 
 /// Elements up to this width share lines in lists that do not fit on one.
@@ -20,7 +20,7 @@ impl<'a> Builder<'a> {
                 LiteralKind::Str(_) => self.cursor.verbatim_until(end),
                 _ => self.cursor.take_until(end),
             },
-            ExprKind::Interpolation(_) => self.cursor.verbatim_until(end),
+            ExprKind::Interpolation(parts) => self.interpolation(parts, end),
             ExprKind::Name(_) => self.cursor.take(),
             ExprKind::Field { .. }
             | ExprKind::TupleField { .. }
@@ -87,6 +87,23 @@ impl<'a> Builder<'a> {
             }
             _ => self.control(expr),
         }
+    }
+
+    /// `"a {b} c"`, never broken; one with lines or comments of its own stays as it is.
+    fn interpolation(&mut self, parts: &[StrPart], end: u32) -> Doc<'a> {
+        if self.cursor.spreads_until(end) || self.cursor.comments_until(end) {
+            return self.cursor.verbatim_until(end);
+        }
+        let mut docs = Vec::with_capacity(parts.len());
+        for part in parts {
+            if let StrPart::Expr(expr, _) = part {
+                // The text before the brace, with the quote or brace before it.
+                docs.push(self.cursor.take());
+                docs.push(Doc::unbroken(self.expr(expr)));
+            }
+        }
+        docs.push(self.cursor.take_until(end));
+        Doc::concat(docs)
     }
 
     /// The expressions that hold blocks or jump.

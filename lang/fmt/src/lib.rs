@@ -11,7 +11,8 @@
 //! its own lines (`f(fn() { … })`); operators end a line, but for `&&` and `||`, which begin one.
 //! The author decides about the rest: a block, `match` or `select` on one line stays there if it
 //! fits, one on several lines stays apart; a list, struct or chain of methods that begins a line
-//! after its bracket stays spread; single empty lines and rows of short elements stay.
+//! after its bracket stays spread; single empty lines and rows of short elements stay. A string is never
+//! broken.
 //!
 //! | file | what |
 //! | --- | --- |

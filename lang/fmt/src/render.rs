@@ -18,6 +18,14 @@ pub const INDENT_COLUMNS: usize = 4;
 enum Mode {
     Flat,
     Broken,
+    /// Flat, with all groups inside.
+    Unbroken,
+}
+
+impl Mode {
+    fn is_flat(self) -> bool {
+        self != Self::Broken
+    }
 }
 
 type Part<'d, 'a> = (usize, Mode, &'d Doc<'a>);
@@ -74,8 +82,8 @@ impl<'d> Renderer<'d> {
                 Kind::Text(text) => self.text(text),
                 Kind::Verbatim(text) => self.verbatim(text),
                 Kind::Suffix(text, column) => self.suffixes.push((text, *column)),
-                Kind::Line if mode == Mode::Flat => self.text(" "),
-                Kind::Soft if mode == Mode::Flat => {}
+                Kind::Line if mode.is_flat() => self.text(" "),
+                Kind::Soft if mode.is_flat() => {}
                 Kind::Line | Kind::Soft | Kind::Hard => self.new_line(indent),
                 Kind::Blank => {
                     self.new_line(indent);
@@ -89,7 +97,7 @@ impl<'d> Renderer<'d> {
                     self.indent = Some(indent);
                 }
                 Kind::Fill(width) => {
-                    if mode == Mode::Flat || self.column + 1 + width <= WIDTH_COLUMNS {
+                    if mode.is_flat() || self.column + 1 + width <= WIDTH_COLUMNS {
                         self.text(" ");
                     } else {
                         self.new_line(indent);
@@ -99,6 +107,17 @@ impl<'d> Renderer<'d> {
                     stack.push((indent, mode, if mode == Mode::Broken { broken } else { flat }));
                 }
                 Kind::Indent(content) => stack.push((indent + INDENT_COLUMNS, mode, content)),
+                Kind::Unbroken(content) => stack.push((indent, Mode::Unbroken, content)),
+                Kind::Group { content, .. }
+                | Kind::Choice { content, .. }
+                | Kind::Below(content)
+                    if mode == Mode::Unbroken =>
+                {
+                    if let Kind::Below(_) = doc.kind() {
+                        self.text(" ");
+                    }
+                    stack.push((indent, mode, content));
+                }
                 Kind::Below(content) => {
                     let below = indent + INDENT_COLUMNS;
                     let fits_below = below + content.width() <= WIDTH_COLUMNS;
@@ -212,11 +231,11 @@ impl<'d> Renderer<'d> {
                     None => return false,
                 },
                 Kind::Suffix(..) => {}
-                Kind::Line | Kind::Fill(_) if mode == Mode::Flat => match left.checked_sub(1) {
+                Kind::Line | Kind::Fill(_) if mode.is_flat() => match left.checked_sub(1) {
                     Some(less) => left = less,
                     None => return false,
                 },
-                Kind::Soft if mode == Mode::Flat => {}
+                Kind::Soft if mode.is_flat() => {}
                 Kind::Line
                 | Kind::Soft
                 | Kind::Fill(_)
@@ -227,6 +246,12 @@ impl<'d> Renderer<'d> {
                     open.push((mode, if mode == Mode::Broken { broken } else { flat }));
                 }
                 Kind::Indent(content) => open.push((mode, content)),
+                Kind::Unbroken(content) => open.push((Mode::Unbroken, content)),
+                Kind::Group { content, .. } | Kind::Choice { content, .. }
+                    if mode == Mode::Unbroken =>
+                {
+                    open.push((mode, content));
+                }
                 Kind::Below(content) => match left.checked_sub(1) {
                     Some(less) => {
                         left = less;
