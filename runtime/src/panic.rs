@@ -62,7 +62,7 @@ impl Panic {
     /// Appends a line; runs of equal calls and what exceeds the limit are counted instead of kept.
     pub fn push(&mut self, line: TraceLine) {
         if let TraceLine::Call(site) = line {
-            let is_same = |line: Option<&TraceLine>| matches!(line, Some(TraceLine::Call(other)) if *other == site);
+            let is_same = |line: Option<&TraceLine>| matches!(line, Some(TraceLine::Call(other)) if same_place(*other, site));
             let full = self.trace.len() >= TRACE_LINES_MAX;
             let before = self.trace.len().checked_sub(2).and_then(|index| self.trace.get(index));
             let repeats = is_same(before);
@@ -79,6 +79,20 @@ impl Panic {
             }
         }
         self.trace.push(line);
+    }
+}
+
+/// Whether two sites are the same place: sites that came out of a state file have addresses of their own.
+fn same_place(a: *const Site, b: *const Site) -> bool {
+    if a == b || a.is_null() || b.is_null() {
+        return a == b;
+    }
+    // SAFETY: sites are constant data of the image or interned for ever.
+    unsafe {
+        (*a).line == (*b).line
+            && (*a).column == (*b).column
+            && (*a).function.as_str() == (*b).function.as_str()
+            && (*a).file.as_str() == (*b).file.as_str()
     }
 }
 
