@@ -99,7 +99,10 @@ impl<'a> Builder<'a> {
             if let StrPart::Expr(expr, _) = part {
                 // The text before the brace, with the quote or brace before it.
                 docs.push(self.cursor.take());
-                docs.push(Doc::unbroken(self.expr(expr)));
+                // `{{` reads as something else than a block.
+                let is_block = matches!(expr.kind, ExprKind::Block(_));
+                let gap = || Doc::text(if is_block { " " } else { "" });
+                docs.extend([gap(), Doc::unbroken(self.expr(expr)), gap()]);
             }
         }
         docs.push(self.cursor.take_until(end));
