@@ -206,6 +206,17 @@ fn tasks_channels_and_select() {
 }
 
 #[test]
+fn a_dropped_task_may_end_with_a_result() {
+    accept(
+        "fn parse(s: str) Result[i64, str] { s.parse_int().ok_or(s) }
+         fn main() {
+             spawn { println(parse(\"1\")?); Ok(()) }
+             spawn { if @args().is_empty() { @args().len() } else { println(\"x\") } }
+         }",
+    );
+}
+
+#[test]
 fn handles_on_every_path() {
     accept(
         "type Job = { task: Task[i64], name: str }

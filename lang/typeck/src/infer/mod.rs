@@ -12,6 +12,7 @@ mod call;
 mod check;
 mod coerce;
 mod data;
+mod early;
 mod field;
 mod finish;
 mod frame;

@@ -71,7 +71,7 @@ impl Infer<'_, '_> {
         let why = Why::Construct("the name of a task");
         let name = spawn.name.as_ref().map(|name| self.check(name, TyTable::STR, &why));
         let result = match expect.ty().map(|ty| self.known(ty)) {
-            _ if detached => TyTable::UNIT,
+            _ if detached && !gives_value(&spawn.body) => TyTable::UNIT,
             Some(Ty::Task(result)) => result,
             _ => self.fresh_kind(VarKind::UnitByDefault, span),
         };
@@ -428,6 +428,14 @@ impl Infer<'_, '_> {
             .help("handle the failure here by `match`, or change the result type");
         self.emit(error);
         false
+    }
+}
+
+/// Whether a spawned body whose value is dropped gives one all the same, for its `?`s.
+fn gives_value(body: &ast::SpawnBody) -> bool {
+    match body {
+        ast::SpawnBody::Block(block) => super::early::leaves_with_value(block),
+        ast::SpawnBody::Call(_) => false,
     }
 }
 
