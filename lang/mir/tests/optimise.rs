@@ -236,3 +236,73 @@ fn a_loop_that_may_suspend_keeps_its_poll_on_the_back_edge() {
     let text = kit.finished(id);
     assert!(!text.contains("1024"), "{text}");
 }
+
+/// `while c { xs[i] = 1 }` with `xs` made by `first`, and `in_loop` in every round.
+fn writing_loop(
+    kit: &Kit,
+    ints: orion_mir::Ty,
+    first: Option<Rvalue>,
+    in_loop: impl FnOnce(&mut B, Local),
+) -> B {
+    let t = kit.t;
+    let mut b = kit.body("f", &[ints, t.bool, t.i64], t.unit);
+    let xs = b.local(ints);
+    b.set(0, xs, first.unwrap_or(Rvalue::Use(copy(Local(1)))));
+    b.goto(0, 1);
+    b.branch(1, Local(2), 2, 3);
+    in_loop(&mut b, xs);
+    b.stmt(2, StatementKind::MakeUnique(xs.into()));
+    let element = Place { local: xs, projection: vec![Proj::Index(Local(3))] };
+    b.set(2, element, Rvalue::Use(int(1)));
+    b.poll(2, 1, 4);
+    b.ret(3);
+    b.resume(4);
+    b
+}
+
+/// Where `make_unique` stands: `none`, `before` or `inside` the loop, whose store is the mark.
+fn unique_place(kit: &mut Kit, b: B) -> &'static str {
+    let id = kit.add(b);
+    let text = kit.finished(id);
+    let line = |what: &str| text.lines().position(|line| line.contains(what));
+    let header = line("switch").expect("the loop's test");
+    match line("make_unique") {
+        None => "none",
+        Some(at) if at < header => "before",
+        Some(_) => "inside",
+    }
+}
+
+#[test]
+fn lists_are_made_unshared_before_the_loop() {
+    let mut kit = kit();
+    let ints = kit.program.types.intern(orion_mir::TyKind::List(kit.t.i64));
+    let b = writing_loop(&kit, ints, None, |_, _| {});
+    assert_eq!(unique_place(&mut kit, b), "before");
+}
+
+#[test]
+fn fresh_lists_need_not_be_made_unshared() {
+    let mut kit = kit();
+    let ints = kit.program.types.intern(orion_mir::TyKind::List(kit.t.i64));
+    let fresh = Rvalue::Intrinsic(Intrinsic::ListRepeat, vec![int(0), int(9)]);
+    let b = writing_loop(&kit, ints, Some(fresh), |_, _| {});
+    assert_eq!(unique_place(&mut kit, b), "none");
+}
+
+#[test]
+fn lists_that_the_loop_shares_are_made_unshared_in_it() {
+    let mut kit = kit();
+    let t = kit.t;
+    let ints = kit.program.types.intern(orion_mir::TyKind::List(t.i64));
+    let lists = kit.program.types.intern(orion_mir::TyKind::List(ints));
+    let mut all = Local(0);
+    let fresh = Rvalue::Intrinsic(Intrinsic::ListRepeat, vec![int(0), int(9)]);
+    let mut b = writing_loop(&kit, ints, Some(fresh), |b, xs| {
+        all = b.local(lists);
+        let args = vec![copy(all), copy(xs)];
+        b.set(2, all, Rvalue::Intrinsic(Intrinsic::ListPush, args));
+    });
+    b.set(0, all, Rvalue::List(lists, vec![]));
+    assert_eq!(unique_place(&mut kit, b), "inside");
+}

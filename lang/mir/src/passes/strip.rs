@@ -1,8 +1,8 @@
 //! Strip-mines counted loops: takes the poll out of the loop, so that it becomes a plain loop that vectorises.
 //!
 //! Input: bodies before `rc`, with polls on all back edges. Output: the same behaviour. Postcondition: a loop that counts a local of 32 or 64 bits up by one
-//! to a fixed limit, and contains no other suspend point and no call that may suspend, runs in chunks of [`CHUNK`] rounds without a
-//! poll; between chunks there is one.
+//! to a fixed limit, and contains no other suspend point, no call and no operation whose time grows with its operands, runs in chunks of [`CHUNK`]
+//! rounds without a poll; between chunks there is one.
 //!
 //! Two shapes, as the builder writes `for` loops; `U` is the poll's clean-up:
 //!
@@ -28,21 +28,32 @@ use crate::body::{
     Rvalue, Statement, StatementKind, Terminator, TerminatorKind,
 };
 use crate::cfg;
+use crate::intrinsic::Intrinsic;
 use crate::suspend::SuspendOp;
 use crate::ty::{IntTy, Ty, TyKind, TypeTable};
 
-/// Rounds between polls: some microseconds of the smallest bodies, far below a time slice for any that calls nothing that suspends.
+/// Rounds between polls: some microseconds of bodies that call nothing, far below a time slice.
 const CHUNK: i128 = 1024;
+
+/// Blocks looked through for all loops of one body: bodies of thousands of loops are not worth quadratic time.
+const WORK_MAX: usize = 10_000_000;
 
 /// Runs over every body.
 pub fn run(program: &mut Program) {
-    let suspends: Vec<bool> = program.bodies.iter().map(|body| body.may_suspend).collect();
     let u64_ty = program.types.intern(TyKind::Int(IntTy::U64));
     let bool_ty = program.types.intern(TyKind::Bool);
     for body in &mut program.bodies {
+        let mut predecessors = None;
+        let mut budget = WORK_MAX;
         for block in 0..body.blocks.len() {
             let latch = Block(block as u32);
-            if let Some(counted) = find(&program.types, body, latch, &suspends) {
+            if !is_poll(body, latch) || body.blocks.len() > budget {
+                continue;
+            }
+            let known = predecessors.get_or_insert_with(|| cfg::predecessors(body));
+            if let Some(counted) = find(&program.types, body, latch, known) {
+                predecessors = None;
+                budget -= body.blocks.len();
                 let before = strip(body, latch, &counted, u64_ty, bool_ty);
                 let Counted { blocks, header, .. } = &counted;
                 super::hoist::run(&program.types, body, blocks, *header, latch, before);
@@ -112,13 +123,59 @@ fn steps(body: &Body, block: Block, index: Local) -> bool {
     )
 }
 
-fn find(types: &TypeTable, body: &Body, latch: Block, suspends: &[bool]) -> Option<Counted> {
+fn is_poll(body: &Body, block: Block) -> bool {
+    let kind = &body.block(block).terminator.kind;
+    matches!(kind, TerminatorKind::Suspend { op: SuspendOp::Poll { .. }, .. })
+}
+
+/// Whether an intrinsic takes about as long for large values as for small ones.
+fn is_short(intrinsic: Intrinsic) -> bool {
+    use Intrinsic as I;
+    !matches!(
+        intrinsic,
+        I::StrPush
+            | I::StrPushQuoted
+            | I::StrCompare
+            | I::StrEqual
+            | I::StrHash
+            | I::StrSlice
+            | I::StrFind
+            | I::StrConcat
+            | I::StrFromChars
+            | I::StrFromBytes
+            | I::StrValid
+            | I::StrTrim
+            | I::StrUpper
+            | I::StrLower
+            | I::StrIsFloat
+            | I::StrToFloat
+            | I::ListReserve
+            | I::ListRepeat
+            | I::ListOpenGap
+            | I::ListCloseGap
+            | I::ListTruncate
+            | I::ListSlice
+            | I::ChanNew
+            | I::GenSave
+            | I::GenLoad
+            | I::Print
+            | I::EPrint
+            | I::ReadLine
+            | I::Exit
+    )
+}
+
+fn find(
+    types: &TypeTable,
+    body: &Body,
+    latch: Block,
+    predecessors: &[Vec<Block>],
+) -> Option<Counted> {
     let TerminatorKind::Suspend { op: SuspendOp::Poll { target: header }, unwind } =
         body.block(latch).terminator.kind
     else {
         return None;
     };
-    let predecessors = cfg::predecessors(body);
     // The test stands in the header, or before the latch.
     let (test, test_first) = match loop_test(body, header, None) {
         Some((index, _))
@@ -167,13 +224,19 @@ fn find(types: &TypeTable, body: &Body, latch: Block, suspends: &[bool]) -> Opti
     let mut writes = 0;
     for &block in &blocks {
         let data = body.block(block);
-        let suspending = match &data.terminator.kind {
+        let long = match &data.terminator.kind {
             TerminatorKind::Suspend { .. } => block != latch,
-            TerminatorKind::Call { callee: Callee::Body(id), .. } => suspends[id.index()],
-            TerminatorKind::Call { callee: Callee::Value(_), .. } => true,
+            TerminatorKind::Call { callee: Callee::Intrinsic(intrinsic), .. } => {
+                !is_short(*intrinsic)
+            }
+            TerminatorKind::Call { .. } | TerminatorKind::Spawn { .. } => true,
             _ => false,
         };
-        if suspending {
+        let long_statement = data.statements.iter().any(|statement| {
+            matches!(&statement.kind, StatementKind::Assign(_, Rvalue::Intrinsic(intrinsic, _))
+                if !is_short(*intrinsic))
+        });
+        if long || long_statement {
             return None;
         }
         let mut fixed = true;

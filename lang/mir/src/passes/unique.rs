@@ -1,7 +1,7 @@
 //! Drops tests of owners (`MakeUnique`) that cannot find another owner, and takes others out of loops.
 //!
 //! Input: bodies after `rc`, where every `Copy` makes a new owner and every `Move` none. Output: the same behaviour. Postcondition: no `MakeUnique` of a whole
-//! local stands where the local is known to be unshared on every path; none stands in a loop whose every round comes past it, unless the loop replaces the value
+//! local stands where the local is known to be unshared on every path; none of a list stands in a loop whose every round comes past it, unless the loop replaces the list
 //! or gives it another owner.
 //!
 //! Algorithm: natural loops from the inside out, each with the block before it made on demand; then a forward dataflow (intersection at joins) of the
@@ -30,7 +30,7 @@ pub fn run(program: &mut Program) {
         });
         if has_any {
             if body.blocks.len() <= BLOCKS_MAX {
-                hoist(body);
+                hoist(&program.types, body);
             }
             remove_known(&program.types, body);
         }
@@ -82,7 +82,7 @@ fn loops(body: &Body, dominators: &Dominators) -> Vec<Loop> {
     loops
 }
 
-fn hoist(body: &mut Body) {
+fn hoist(types: &TypeTable, body: &mut Body) {
     let dominators = Dominators::new(body);
     let mut loops = loops(body, &dominators);
     // For the blocks made here: the header behind it, which dominates what it dominates.
@@ -105,6 +105,8 @@ fn hoist(body: &mut Body) {
             for statement in &data.statements {
                 if let StatementKind::MakeUnique(place) = &statement.kind
                     && place.projection.is_empty()
+                    // Of boxed values the tag has been tested here, and not before the loop.
+                    && matches!(types.kind(body.ty(place.local)), TyKind::List(_))
                     && !candidates.contains(&place.local)
                 {
                     candidates.push(place.local);
