@@ -192,6 +192,11 @@ impl Context<'_> {
         &self.hir.types
     }
 
+    /// A function of the source.
+    pub(super) fn hir_fn(&self, id: hir::FnId) -> &hir::Fn {
+        &self.hir.fns[id]
+    }
+
     /// The function that makes the default value of a type.
     pub(super) fn default_of(&mut self, ty: hir::TyId) -> crate::body::BodyId {
         let class = self.hir.lang.default;

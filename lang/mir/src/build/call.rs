@@ -8,9 +8,11 @@ use orion_hir::Arg;
 use rustc_hash::FxHashSet;
 
 use super::builder::Builder;
-use super::expr::{Use, collect_changes};
+use super::channel::{NONE, SOME};
+use super::expr::{Use, collect_changes, is_place};
 use super::instance::Instance;
-use crate::body::{Callee, Local, Operand, Place};
+use crate::body::{BinOp, Callee, Const, Local, Operand, Place, Rvalue};
+use crate::ty::{IntTy, TyKind};
 
 /// An evaluated argument.
 enum Ready<'h> {
@@ -27,6 +29,11 @@ impl<'h> Builder<'_, '_, 'h> {
         ret: hir::TyId,
         dest: Option<Local>,
     ) {
+        if let (hir::Callee::Fn(id, _), [Arg::Value(value)]) = (callee, args)
+            && self.look_at_linear(*id, value, dest)
+        {
+            return;
+        }
         let callee = match callee {
             hir::Callee::Fn(id, types) => {
                 let types = types.iter().map(|&ty| self.concrete(ty)).collect();
@@ -66,6 +73,47 @@ impl<'h> Builder<'_, '_, 'h> {
             _ => self.temp(ret),
         };
         self.emit_call(callee, operands, dest, inout, write_back);
+    }
+
+    /// The functions of the prelude that look at a value which cannot be copied are done in place: a call would take the value.
+    fn look_at_linear(
+        &mut self,
+        id: hir::FnId,
+        value: &'h hir::Expr,
+        dest: Option<Local>,
+    ) -> bool {
+        let name = match &self.cx.hir_fn(id) {
+            func if func.is_std => func.name.clone(),
+            _ => return false,
+        };
+        let looks = matches!(&*name, "len" | "is_empty" | "is_some" | "is_none");
+        if !looks || !is_place(value) || value.ty == hir::TyTable::NEVER {
+            return false;
+        }
+        let ty = self.ty(value.ty);
+        if !self.cx.is_linear(ty) {
+            return false;
+        }
+        let is_list = matches!(self.cx.types.kind(ty), TyKind::List(_));
+        let is_option = matches!(&*name, "is_some" | "is_none");
+        if !is_list && !is_option {
+            return false;
+        }
+        let place = self.place_of(value);
+        let (i64, u32) = (self.i64(), self.int(IntTy::U32));
+        let found = if is_option {
+            let tag = self.temp_of(u32, Rvalue::Tag(place));
+            let wanted = if &*name == "is_some" { SOME } else { NONE };
+            let wanted = Operand::Const(Const::Int(wanted.into(), IntTy::U32));
+            Rvalue::Binary(BinOp::Eq, Operand::Borrow(tag.into()), wanted)
+        } else if &*name == "is_empty" {
+            let len = self.temp_of(i64, Rvalue::Len(place));
+            Rvalue::Binary(BinOp::Eq, Operand::Borrow(len.into()), self.const_i64(0))
+        } else {
+            Rvalue::Len(place)
+        };
+        self.give(found, dest);
+        true
     }
 
     fn arguments(&mut self, args: &'h [Arg]) -> Vec<Ready<'h>> {

@@ -56,9 +56,11 @@ impl<'h> Builder<'_, '_, 'h> {
             _ => {
                 let value = self.value_temp(init);
                 if init.ty != hir::TyTable::NEVER {
-                    // What the pattern leaves out is stopped as well.
+                    let outer = self.scope;
                     self.stop_at_end(value);
                     self.destructure(pat, value.into());
+                    // What the pattern leaves out ends at once.
+                    self.end_generators(outer);
                     self.stop_pattern_at_end(pat);
                 }
             }
