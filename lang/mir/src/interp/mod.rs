@@ -6,10 +6,12 @@
 //! It shares no code with codegen or the runtime. Tasks are stacks of explicit frames; a suspended task stands at a terminator and is resumed
 //! by taking one of its edges. Order of scheduling: first in, first out; when nothing is ready the first idler, then the next timer.
 
+mod channels;
 mod eval;
 mod generators;
 mod intrinsics;
 mod sched;
+mod scopes;
 mod show;
 mod value;
 

@@ -1,26 +1,23 @@
-//! Tasks, scopes, channels, timers, cancellation.
+//! Tasks and timers: starting, waiting, waking, ending, joining.
 //!
 //! A waiting task has registered [`Waiter`]s; each carries the number of the wait, so that one that has been served elsewhere (another arm,
 //! cancellation) is recognised as stale and skipped. Serving a task writes its destination and tells it which edge to take.
-//!
-//! Cancellation and failed scopes interrupt a task where it waits, or polls, or would wait, once; while it unwinds it is left in peace.
 
 use std::collections::BTreeSet;
 
 use crate::body::{Block, BodyId, Local, TerminatorKind};
-use crate::cfg;
 use crate::suspend::{SelectArmKind, SuspendOp};
 
 use super::generators::Generator;
-use super::value::{Chan, Fault, Object, Value};
+use super::value::{Fault, Value};
 use super::{DEADLOCK_STATUS, Flow, Frame, Machine, PANIC_STATUS};
 
 /// A registered wait: stale unless the task still is in wait number `wait`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Waiter {
     pub task: u64,
-    wait: u64,
-    arm: usize,
+    pub wait: u64,
+    pub arm: usize,
 }
 
 /// What a task unwinds with.
@@ -76,13 +73,13 @@ pub(super) struct Task {
 
 #[derive(Debug)]
 pub(super) struct Scope {
-    owner: u64,
+    pub owner: u64,
     /// Those that have not ended.
-    tasks: BTreeSet<u64>,
-    failure: Option<Panic>,
-    waiter: Option<Waiter>,
-    cancelling: bool,
-    ended: bool,
+    pub tasks: BTreeSet<u64>,
+    pub failure: Option<Panic>,
+    pub waiter: Option<Waiter>,
+    pub cancelling: bool,
+    pub ended: bool,
 }
 
 impl Machine<'_> {
@@ -147,7 +144,7 @@ impl Machine<'_> {
     }
 
     /// A waiting task will go on by this edge.
-    fn wake(&mut self, id: u64, edge: usize) {
+    pub(super) fn wake(&mut self, id: u64, edge: usize) {
         if let Some(task) = self.tasks.get_mut(&id) {
             task.resume = Some(edge);
             task.state = TaskState::Ready;
@@ -263,7 +260,7 @@ impl Machine<'_> {
     }
 
     /// Lets others run; goes on by edge 0.
-    fn give_way(&mut self) -> Result<Flow, Fault> {
+    pub(super) fn give_way(&mut self) -> Result<Flow, Fault> {
         let current = self.current;
         self.begin_wait();
         self.wake(current, 0);
@@ -279,313 +276,18 @@ impl Machine<'_> {
         Waiter { task: id, wait: task.wait, arm: 0 }
     }
 
-    fn set_timer(&mut self, ns: i128, waiter: Waiter, edge: usize) {
+    pub(super) fn set_timer(&mut self, ns: i128, waiter: Waiter, edge: usize) {
         let deadline = self.now_ns.saturating_add(i64::try_from(ns).unwrap_or(i64::MAX));
         self.timers.insert((deadline, self.next_timer), (waiter, edge));
         self.next_timer += 1;
     }
 
-    fn local_int(&mut self, local: Local) -> Result<i128, Fault> {
+    pub(super) fn local_int(&mut self, local: Local) -> Result<i128, Fault> {
         match self.get_local(self.current, local) {
             Value::Int(value) => Ok(value),
             other => Err(format!("{other:?} is no duration")),
         }
     }
-
-    // Channels.
-
-    pub(super) fn chan(&mut self, value: &Value) -> Result<&mut Chan, Fault> {
-        match value {
-            Value::Ref(r) => match self.heap.get_mut(*r)? {
-                Object::Chan(chan) => Ok(chan),
-                other => Err(format!("{other:?} where a channel should be")),
-            },
-            other => Err(format!("{other:?} where a channel should be")),
-        }
-    }
-
-    /// The first waiter in a queue that still waits; stale ones are removed.
-    fn first_waiter(&mut self, chan: &Value, senders: bool) -> Result<Option<Waiter>, Fault> {
-        loop {
-            let queue = self.chan(chan)?;
-            let queue = if senders { &mut queue.senders } else { &mut queue.receivers };
-            let Some(waiter) = queue.front().copied() else { return Ok(None) };
-            if self.is_waiting(waiter) {
-                return Ok(Some(waiter));
-            }
-            let queue = self.chan(chan)?;
-            if senders {
-                queue.senders.pop_front()
-            } else {
-                queue.receivers.pop_front()
-            };
-        }
-    }
-
-    fn is_ready(&mut self, chan: &Value, kind: SelectArmKind) -> Result<bool, Fault> {
-        let state = self.chan(chan)?;
-        if state.closed {
-            return Ok(true);
-        }
-        let room = match kind {
-            SelectArmKind::Recv(_) => !state.buffer.is_empty(),
-            SelectArmKind::Send(_) => state.buffer.len() < state.capacity,
-        };
-        let senders = matches!(kind, SelectArmKind::Recv(_));
-        Ok(room || self.first_waiter(chan, senders)?.is_some())
-    }
-
-    /// Does a ready channel operation of the running task; the edge to take, counted from the arm's first.
-    fn operate(&mut self, chan: &Value, kind: SelectArmKind) -> Result<usize, Fault> {
-        let current = self.current;
-        match kind {
-            SelectArmKind::Send(local) => {
-                if self.chan(chan)?.closed {
-                    return Ok(1);
-                }
-                let value = self.get_local(current, local);
-                match self.first_waiter(chan, false)? {
-                    Some(receiver) => self.hand_over(receiver, value),
-                    None => self.chan(chan)?.buffer.push_back(value),
-                }
-                Ok(0)
-            }
-            SelectArmKind::Recv(local) => {
-                let buffered = self.chan(chan)?.buffer.pop_front();
-                let sender = self.first_waiter(chan, true)?;
-                let sent = sender.map(|sender| self.take_over(sender));
-                let value = match (buffered, sent) {
-                    (Some(value), sent) => {
-                        self.chan(chan)?.buffer.extend(sent);
-                        value
-                    }
-                    (None, Some(value)) => value,
-                    (None, None) => return Ok(1),
-                };
-                self.set_local(current, local, value);
-                Ok(0)
-            }
-        }
-    }
-
-    fn arm_local(&self, waiter: Waiter) -> Option<Local> {
-        match self.operation(waiter.task)? {
-            SuspendOp::Send { value, .. } => Some(*value),
-            SuspendOp::Recv { dest, .. } => Some(*dest),
-            SuspendOp::Select { arms, .. } => match arms.get(waiter.arm)?.kind {
-                SelectArmKind::Recv(local) | SelectArmKind::Send(local) => Some(local),
-            },
-            _ => None,
-        }
-    }
-
-    /// Gives a waiting receiver its value.
-    fn hand_over(&mut self, receiver: Waiter, value: Value) {
-        if let Some(local) = self.arm_local(receiver) {
-            self.set_local(receiver.task, local, value);
-        }
-        self.wake(receiver.task, 2 * receiver.arm);
-    }
-
-    /// Takes the value of a waiting sender.
-    fn take_over(&mut self, sender: Waiter) -> Value {
-        let local = self.arm_local(sender);
-        let value = local.map_or(Value::Dummy, |local| self.get_local(sender.task, local));
-        self.wake(sender.task, 2 * sender.arm);
-        value
-    }
-
-    /// A select; sends and receives are selects of one arm. Edges: done and closed of each arm, `after`, `default`.
-    fn select(
-        &mut self,
-        arms: &[(Local, SelectArmKind)],
-        after: Option<Local>,
-        default: Option<Block>,
-    ) -> Result<Flow, Fault> {
-        let current = self.current;
-        let mut chans = Vec::new();
-        let mut ready = Vec::new();
-        for (index, (local, kind)) in arms.iter().enumerate() {
-            let chan = self.get_local(current, *local);
-            // A dummy: the arm takes no part.
-            let takes_part = matches!(chan, Value::Ref(_));
-            if takes_part && self.is_ready(&chan, *kind)? {
-                ready.push(index);
-            }
-            chans.push((index, takes_part, chan, *kind));
-        }
-        if !ready.is_empty() {
-            let pick = ready[(self.next_random() >> 33) as usize % ready.len()];
-            let (_, _, chan, kind) = &chans[pick];
-            let edge = self.operate(chan, *kind)?;
-            self.take_edge(2 * pick + edge)?;
-            return Ok(Flow::Continue);
-        }
-        if default.is_some() {
-            self.take_edge(2 * arms.len() + usize::from(after.is_some()))?;
-            return Ok(Flow::Continue);
-        }
-        if self.must_unwind(current) {
-            return self.unwind_now();
-        }
-        let timeout = match after {
-            Some(duration) => Some(self.local_int(duration)?),
-            None => None,
-        };
-        if timeout.is_some_and(|ns| ns <= 0) {
-            self.take_edge(2 * arms.len())?;
-            return Ok(Flow::Continue);
-        }
-        let waiter = self.begin_wait();
-        for (arm, takes_part, chan, kind) in chans {
-            if !takes_part {
-                continue;
-            }
-            let waiter = Waiter { arm, ..waiter };
-            let chan = self.chan(&chan)?;
-            match kind {
-                SelectArmKind::Send(_) => chan.senders.push_back(waiter),
-                SelectArmKind::Recv(_) => chan.receivers.push_back(waiter),
-            }
-        }
-        if let Some(ns) = timeout {
-            self.set_timer(ns, waiter, 2 * arms.len());
-        }
-        Ok(Flow::Stop)
-    }
-
-    /// Closes a channel; false when it was closed.
-    pub(super) fn close(&mut self, chan: &Value) -> Result<bool, Fault> {
-        let state = self.chan(chan)?;
-        if std::mem::replace(&mut state.closed, true) {
-            return Ok(false);
-        }
-        let mut waiters = std::mem::take(&mut state.receivers);
-        waiters.append(&mut state.senders);
-        for waiter in waiters {
-            if self.is_waiting(waiter) {
-                self.wake(waiter.task, 2 * waiter.arm + 1);
-            }
-        }
-        Ok(true)
-    }
-
-    // Cancellation.
-
-    pub(super) fn must_unwind(&self, id: u64) -> bool {
-        self.tasks
-            .get(&id)
-            .is_some_and(|task| (task.cancel_asked || task.scope_failed) && task.pending.is_none())
-    }
-
-    /// The task begins to unwind for what it was asked.
-    pub(super) fn record(&mut self, id: u64) {
-        if let Some(task) = self.tasks.get_mut(&id) {
-            let mut panic = Panic::new(String::new());
-            if task.cancel_asked {
-                task.cancel_asked = false;
-                task.cancelled = true;
-                panic.cancelled = true;
-            } else {
-                task.scope_failed = false;
-                panic.scope_failed = true;
-            }
-            task.pending = Some(panic);
-        }
-    }
-
-    fn unwind_now(&mut self) -> Result<Flow, Fault> {
-        self.record(self.current);
-        self.take_unwind_edge()?;
-        Ok(Flow::Continue)
-    }
-
-    pub(super) fn request_cancel(&mut self, id: u64) -> Result<(), Fault> {
-        let Some(task) = self.tasks.get_mut(&id) else { return Ok(()) };
-        if task.state == TaskState::Ended || task.cancel_asked || task.cancelled {
-            return Ok(());
-        }
-        task.cancel_asked = true;
-        self.poke(id)
-    }
-
-    /// Interrupts a task that waits, or that was preempted.
-    fn poke(&mut self, id: u64) -> Result<(), Fault> {
-        if !self.must_unwind(id) {
-            return Ok(());
-        }
-        let Some(task) = self.tasks.get(&id) else { return Ok(()) };
-        let (state, resume, asked) = (task.state, task.resume, task.cancel_asked);
-        let Some(op) = self.operation(id).cloned() else { return Ok(()) };
-        match state {
-            TaskState::Waiting => {
-                if matches!(op, SuspendOp::ScopeCancel { .. } | SuspendOp::GenStop { .. }) {
-                    return Ok(());
-                }
-                // A generator that stands still is asked when it runs again.
-                if matches!(op, SuspendOp::GenYield { .. }) {
-                    return Ok(());
-                }
-                if let SuspendOp::GenNext { generator, .. } = op {
-                    return match self.get_local(id, generator) {
-                        Value::Task(driven) => self.request_cancel(driven),
-                        _ => Ok(()),
-                    };
-                }
-                if let SuspendOp::ScopeExit { scope, .. } = op {
-                    let value = self.get_local(id, scope);
-                    let scope = self.scope(&value)?;
-                    if !asked && scope.failure.is_some() {
-                        return Ok(());
-                    }
-                    scope.waiter = None;
-                }
-                self.consume_handle(id, &op)?;
-            }
-            TaskState::Ready
-                if resume == Some(0)
-                    && matches!(op, SuspendOp::Poll { .. } | SuspendOp::Yield { .. }) => {}
-            _ => return Ok(()),
-        }
-        self.record(id);
-        let edges = {
-            let frame = self.tasks[&id].frames.last().ok_or("no frame")?;
-            cfg::edges(&self.program.body(frame.body).block(frame.block).terminator.kind)
-        };
-        let unwind = edges.iter().position(|edge| edge.unwind).ok_or("no edge to unwind on")?;
-        if state == TaskState::Waiting {
-            self.wake(id, unwind);
-        } else if let Some(task) = self.tasks.get_mut(&id) {
-            task.resume = Some(unwind);
-        }
-        Ok(())
-    }
-
-    /// A join is interrupted: its handle goes.
-    fn consume_handle(&mut self, id: u64, op: &SuspendOp) -> Result<(), Fault> {
-        match op {
-            SuspendOp::Join { task, .. }
-            | SuspendOp::TryJoin { task, .. }
-            | SuspendOp::JoinTimeout { task, .. }
-            | SuspendOp::Cancel { task, .. } => match self.get_local(id, *task) {
-                Value::Task(joined) => self.detach(joined),
-                _ => Ok(()),
-            },
-            _ => Ok(()),
-        }
-    }
-
-    /// A task that was cancelled before it began never runs.
-    pub(super) fn cancel_unstarted(&mut self, id: u64) -> Result<(), Fault> {
-        self.record(id);
-        let frame = self.task().frames.pop();
-        for value in frame.into_iter().flat_map(|frame| frame.locals).flatten() {
-            self.heap.release(value)?;
-        }
-        self.end_task(Value::Unit, true)
-    }
-
-    // Tasks.
 
     pub(super) fn spawn(
         &mut self,
@@ -675,7 +377,7 @@ impl Machine<'_> {
         if keep { Ok(()) } else { self.reap(id) }
     }
 
-    fn end_main(&mut self, end: Result<Value, Panic>) -> Result<(), Fault> {
+    pub(super) fn end_main(&mut self, end: Result<Value, Panic>) -> Result<(), Fault> {
         match end {
             Ok(value) => {
                 let status = match &value {
@@ -710,7 +412,11 @@ impl Machine<'_> {
     }
 
     /// Gives the end of a task to one that joins it; the edge that that takes.
-    fn deliver(&mut self, joiner: u64, end: Result<Value, Panic>) -> Result<usize, Fault> {
+    pub(super) fn deliver(
+        &mut self,
+        joiner: u64,
+        end: Result<Value, Panic>,
+    ) -> Result<usize, Fault> {
         let op = self.operation(joiner).cloned().ok_or("a joiner that does not join")?;
         let dest = match op {
             SuspendOp::Join { dest, .. }
@@ -739,7 +445,7 @@ impl Machine<'_> {
         Ok(0)
     }
 
-    fn join(&mut self, handle: Local, timeout: Option<Local>) -> Result<Flow, Fault> {
+    pub(super) fn join(&mut self, handle: Local, timeout: Option<Local>) -> Result<Flow, Fault> {
         let current = self.current;
         let Value::Task(id) = self.get_local(current, handle) else {
             return Err(format!("{handle} holds no handle"));
@@ -787,7 +493,11 @@ impl Machine<'_> {
     }
 
     /// Nobody takes the end of a task.
-    fn discard(&mut self, scope: &Value, end: Result<Value, Panic>) -> Result<(), Fault> {
+    pub(super) fn discard(
+        &mut self,
+        scope: &Value,
+        end: Result<Value, Panic>,
+    ) -> Result<(), Fault> {
         match end {
             Ok(value) => self.heap.release(value),
             Err(panic) if panic.cancelled || panic.scope_failed => Ok(()),
@@ -796,104 +506,8 @@ impl Machine<'_> {
     }
 
     /// Removes an ended task that nobody refers to.
-    fn reap(&mut self, id: u64) -> Result<(), Fault> {
+    pub(super) fn reap(&mut self, id: u64) -> Result<(), Fault> {
         let scope = self.tasks.remove(&id).and_then(|task| task.scope);
         scope.map_or(Ok(()), |scope| self.heap.release(scope))
-    }
-
-    // Scopes.
-
-    pub(super) fn enter_scope(&mut self) -> Value {
-        self.heap.new_object(Object::Scope(Box::new(Scope {
-            owner: self.current,
-            tasks: BTreeSet::new(),
-            failure: None,
-            waiter: None,
-            cancelling: false,
-            ended: false,
-        })))
-    }
-
-    fn scope(&mut self, value: &Value) -> Result<&mut Scope, Fault> {
-        match value {
-            Value::Ref(r) => match self.heap.get_mut(*r)? {
-                Object::Scope(scope) => Ok(scope),
-                other => Err(format!("{other:?} where a scope should be")),
-            },
-            other => Err(format!("{other:?} where a scope should be")),
-        }
-    }
-
-    pub(super) fn cancel_scope(&mut self, value: &Value, except: Option<u64>) -> Result<(), Fault> {
-        let tasks = self.scope(value)?.tasks.clone();
-        for id in tasks {
-            if Some(id) != except {
-                self.request_cancel(id)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The first failure of a scope cancels its tasks and interrupts its owner.
-    fn fail_scope(&mut self, value: &Value, panic: Panic) -> Result<(), Fault> {
-        let scope = self.scope(value)?;
-        if scope.ended {
-            self.lost_panic(&panic);
-            return Ok(());
-        }
-        if scope.failure.is_some() {
-            return Ok(());
-        }
-        scope.failure = Some(panic);
-        scope.cancelling = true;
-        let owner = scope.owner;
-        self.cancel_scope(value, None)?;
-        if let Some(task) = self.tasks.get_mut(&owner) {
-            task.scope_failed = true;
-        }
-        self.poke(owner)
-    }
-
-    /// Both ends of a scope: waits for its tasks.
-    fn leave_scope(&mut self, local: Local, cancel: bool) -> Result<Flow, Fault> {
-        let current = self.current;
-        let value = self.get_local(current, local);
-        let scope = self.scope(&value)?;
-        if scope.tasks.is_empty() {
-            let edge = self.finish_scope(current, &value, cancel)?;
-            self.take_edge(edge)?;
-            return Ok(Flow::Continue);
-        }
-        let failed = scope.failure.is_some();
-        if !cancel && self.must_unwind(current) && (self.task().cancel_asked || !failed) {
-            return self.unwind_now();
-        }
-        let waiter = self.begin_wait();
-        self.scope(&value)?.waiter = Some(waiter);
-        Ok(Flow::Stop)
-    }
-
-    /// The last task of a scope has ended, and its owner stands at the scope's end; the edge that it takes.
-    fn finish_scope(&mut self, owner: u64, value: &Value, cancel: bool) -> Result<usize, Fault> {
-        let scope = self.scope(value)?;
-        scope.ended = true;
-        let Some(failure) = scope.failure.take() else { return Ok(0) };
-        let task = self.tasks.get_mut(&owner).ok_or("a scope without its owner")?;
-        task.scope_failed = false;
-        if !cancel {
-            task.pending = Some(failure);
-            return Ok(1);
-        }
-        match &mut task.pending {
-            Some(pending) if pending.scope_failed => *pending = failure,
-            Some(pending) if !pending.cancelled => {}
-            _ => self.lost_panic(&failure),
-        }
-        Ok(0)
-    }
-
-    pub(super) fn lost_panic(&mut self, panic: &Panic) {
-        self.stderr.push_str("warning: a task panicked after its scope had been left\n");
-        self.stderr.push_str(&format!("panic: {}\n", panic.message));
     }
 }
