@@ -6,7 +6,7 @@
 
 use crate::error::FormatError;
 use crate::frame::{self, Commit, FrameWriter, RecordKind};
-use crate::schema::{POINT_CALL, POINT_IDLE, POINT_START, Schema};
+use crate::schema::{POINT_CALL, POINT_GEN_YIELD, POINT_IDLE, POINT_START, Schema};
 use crate::world::{
     CAUSE_SCOPE_FAILED, ChannelItem, FRAME_COMPLETED, FRAME_ENDED, FRAME_WAITING, Globals, Item,
     Key, Object, PanicItem, Progress, ScopeItem, SharedItem, SiteItem, TASK_ENDED, TASK_READY,
@@ -157,14 +157,23 @@ impl<'a> Image<'a> {
             if !(site(task.site) && panic(&task.panic) && panic(&task.join_error)) {
                 return wrong(format!("task {id} refers to a place that is not there"));
             }
-            let is_main = id == globals.main_task;
-            if is_main != (task.scope == 0) || !is_main && !self.scopes.contains_key(&task.scope) {
+            let alone = id == globals.main_task || task.generator.is_some();
+            if alone != (task.scope == 0) || !alone && !self.scopes.contains_key(&task.scope) {
                 return wrong(format!("task {id} refers to a scope that is not there"));
             }
             if !objects(&task.locals) {
                 return wrong(format!("task {id} has an object of no type"));
             }
             let ended = task.state == TASK_ENDED;
+            if let Some(generator) = &task.generator
+                && (id == globals.main_task
+                    || generator.ty.is_some_and(|ty| ty as usize >= type_count)
+                    || generator.ty.is_none() && !task.frames.is_empty()
+                    || generator.driver != 0 && !self.tasks.contains_key(&generator.driver))
+            {
+                return wrong(format!("generator {id} is of no type, or driven by nobody"));
+            }
+            let stands_still = task.state == TASK_WAITING && task.generator.is_some();
             if !matches!(task.state, TASK_READY | TASK_WAITING | TASK_ENDED)
                 || task.frames.is_empty() && !ended
             {
@@ -179,9 +188,11 @@ impl<'a> Image<'a> {
                 let state = match frame.state {
                     FRAME_WAITING if !is_leaf => point.kind == POINT_CALL,
                     FRAME_WAITING if task.state == TASK_READY => point.kind == POINT_START,
+                    FRAME_WAITING if stands_still && point.kind == POINT_START => true,
                     FRAME_WAITING => point.kind > POINT_CALL && !ended,
                     FRAME_COMPLETED => {
-                        is_leaf && point.kind > POINT_CALL && task.state == TASK_READY
+                        let sent = stands_still && point.kind == POINT_GEN_YIELD;
+                        is_leaf && point.kind > POINT_CALL && (task.state == TASK_READY || sent)
                     }
                     FRAME_ENDED => ended && task.frames.len() == 1,
                     _ => false,

@@ -225,7 +225,7 @@ impl<'o, 'n> Matching<'o, 'n> {
             if target.is_none() && self.linear[slot.ty as usize] {
                 let name = self.old.str(slot.name);
                 differences.push(changed(format!(
-                    "variable `{name}` holds a task and is gone or has another type"
+                    "variable `{name}` holds a task or generator and is gone or has another type"
                 )));
             }
             result.push(target);
@@ -287,7 +287,8 @@ impl<'o, 'n> Matching<'o, 'n> {
             let name = self.old.str(capture.name);
             let target = self.types[capture.ty as usize].and_then(|ty| wanted.remove(&(name, ty)));
             if target.is_none() && self.linear[capture.ty as usize] {
-                differences.push(changed(format!("its capture `{name}` holds a task")));
+                differences
+                    .push(changed(format!("its capture `{name}` holds a task or generator")));
             }
             captures.push(target);
         }
@@ -384,7 +385,8 @@ fn match_types(old: &Schema<'_>, new: &Schema<'_>) -> Vec<Option<TypeIndex>> {
 
 /// Which types hold a task handle or a generator: values that may not be dropped silently.
 fn linear_types(schema: &Schema<'_>) -> Vec<bool> {
-    let mut linear: Vec<bool> = schema.types.iter().map(|ty| ty.kind() == Kind::Task).collect();
+    let mut linear: Vec<bool> =
+        schema.types.iter().map(|ty| matches!(ty.kind(), Kind::Task | Kind::Gen)).collect();
     let mut users: Vec<Vec<usize>> = vec![Vec::new(); schema.types.len()];
     for (index, ty) in schema.types.iter().enumerate() {
         for part in parts(ty) {

@@ -55,6 +55,8 @@ pub struct TaskReport {
     pub id: u64,
     /// Name, if it has one.
     pub name: Option<String>,
+    /// It is a generator.
+    pub generator: bool,
     /// `ready`, `waiting` or `ended`.
     pub state: &'static str,
     /// Where it was spawned (`file:line:column`).
@@ -198,6 +200,7 @@ impl Describe<'_, '_> {
         Ok(TaskReport {
             id: task.id,
             name: task.name.map(str::to_owned),
+            generator: task.generator.is_some(),
             state: match task.state {
                 TASK_READY => "ready",
                 TASK_ENDED => "ended",
@@ -277,6 +280,7 @@ impl Describe<'_, '_> {
             let target = match target {
                 // A guard was false: the arm takes no part.
                 Some("none") => continue,
+                None if text.is_empty() => continue,
                 Some(target) if text.is_empty() => target.to_owned(),
                 Some(target) => format!("{target} (`{text}`)"),
                 None => format!("`{text}`"),
@@ -299,6 +303,8 @@ impl Describe<'_, '_> {
         if waits.is_empty() {
             waits.push(match POINT_KINDS[point.kind as usize] {
                 "idle" => "until no other task is ready".to_owned(),
+                "generator yield" | "start" => "to be driven".to_owned(),
+                "generator stop" => "for a generator to stop".to_owned(),
                 _ => "for ever".to_owned(),
             });
         }
@@ -361,7 +367,7 @@ impl fmt::Display for Report {
         }
         for task in &self.tasks {
             writeln!(out)?;
-            write!(out, "task {}", task.id)?;
+            write!(out, "{} {}", if task.generator { "generator" } else { "task" }, task.id)?;
             if let Some(name) = &task.name {
                 write!(out, " {name:?}")?;
             }

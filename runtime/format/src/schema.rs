@@ -250,11 +250,13 @@ const NESTING_MAX: u32 = 500;
 pub const POINT_START: u32 = 0;
 /// `Point::kind` of a call.
 pub const POINT_CALL: u32 = 1;
+/// `Point::kind` of a generator's yield.
+pub const POINT_GEN_YIELD: u32 = 17;
 /// `Point::kind` of `@idle()`.
 pub const POINT_IDLE: u32 = 4;
 
 /// Kinds of suspend points by number, as reports name them.
-pub const POINT_KINDS: [&str; 19] = [
+pub const POINT_KINDS: [&str; 20] = [
     "start",
     "call",
     "preempted",
@@ -274,6 +276,7 @@ pub const POINT_KINDS: [&str; 19] = [
     "checkpoint",
     "generator yield",
     "generator next",
+    "generator stop",
 ];
 
 impl<'a> Schema<'a> {

@@ -141,7 +141,9 @@ impl<'i, 'a> Printer<'i, 'a> {
                 let id = reader.varint()?;
                 self.id(out, "scope", id, |id| self.image.scopes.contains_key(&id))?;
             }
-            Kind::Gen => self.id(out, "generator", reader.varint()?, |_| false)?,
+            Kind::Gen => self.id(out, "generator", reader.varint()?, |id| {
+                self.image.tasks.get(&id).is_some_and(|task| task.generator.is_some())
+            })?,
             Kind::Ptr => return Err(FormatError::corrupt("it holds a raw pointer")),
             Kind::Str | Kind::List | Kind::BoxedStruct | Kind::BoxedSum | Kind::Fn => {
                 self.reference(out, reader, ty, place)?;

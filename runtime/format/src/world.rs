@@ -202,6 +202,15 @@ pub struct Waiter {
     pub arm: u32,
 }
 
+/// What a generator is beside a task. It belongs to no scope; values of its type refer to it by its id as a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GeneratorItem {
+    /// Its type, by index in the schema; `None` when it has ended and nobody can tell.
+    pub ty: Option<u32>,
+    /// The task that waits for it, or 0.
+    pub driver: u64,
+}
+
 /// A task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskItem<'a> {
@@ -217,6 +226,8 @@ pub struct TaskItem<'a> {
     pub state: u8,
     /// Bits that the runtime defines.
     pub flags: u8,
+    /// It is a generator.
+    pub generator: Option<GeneratorItem>,
     /// What it unwinds with, or ended with.
     #[serde(borrow)]
     pub panic: Option<PanicItem<'a>>,

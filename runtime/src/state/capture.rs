@@ -6,6 +6,7 @@
 use super::encode::{Encoder, Locals, Unsavable};
 use super::program::Program;
 use crate::frames::{arms_of, point_of, result_at, slot_at, slot_is_valid, slots_of};
+use crate::generator::Generator;
 use crate::panic::{Cause, Panic, TraceLine};
 use crate::sched::park::node_of;
 use crate::scope::Scope;
@@ -13,15 +14,15 @@ use crate::world::{World, extra_if};
 use orion_abi::desc::ARM_AFTER;
 use orion_abi::{Frame, Site};
 use orion_fast::chan::{Chan, place};
-use orion_fast::task::{TASK_ENDED, TASK_RUNNING, Task, TaskQueue};
+use orion_fast::task::{TASK_ENDED, TASK_GENERATOR, TASK_RUNNING, Task, TaskQueue};
 use orion_fast::wait::WaitQueue;
 use orion_format::bytes::write_varint;
 use orion_format::frame::Commit;
 use orion_format::image::ImageWriter;
 use orion_format::world::{
     Blob, CAUSE_CANCELLED, CAUSE_PANIC, CAUSE_SCOPE_FAILED, ChannelItem, FRAME_ENDED, FrameItem,
-    Globals, Item, Object, PanicItem, Progress, ScopeItem, SharedItem, SiteItem, TaskItem,
-    TimerItem, TraceItem, Waiter,
+    GeneratorItem, Globals, Item, Object, PanicItem, Progress, ScopeItem, SharedItem, SiteItem,
+    TaskItem, TimerItem, TraceItem, Waiter,
 };
 use rustc_hash::FxHashMap;
 use std::collections::HashMap;
@@ -231,6 +232,7 @@ impl Capture<'_> {
                 scope: if scope.is_null() { 0 } else { (*scope).id },
                 state: (*task).state,
                 flags: (*task).flags,
+                generator: self.generator(task),
                 panic,
                 join_error,
                 timers: if ended { Vec::new() } else { timers(world, (*task).leaf) },
@@ -248,6 +250,21 @@ impl Capture<'_> {
                 locals: self.locals.objects(),
             };
             self.writer.item(&Item::Task(item))
+        }
+    }
+
+    /// What a generator is beside a task.
+    unsafe fn generator(&self, task: *mut Task) -> Option<GeneratorItem> {
+        // SAFETY: the flag says that the task heads a generator; a joiner lies in the leaf of the task that waits for it.
+        unsafe {
+            if (*task).flags & TASK_GENERATOR == 0 {
+                return None;
+            }
+            let ty = (*task.cast::<Generator>()).ty;
+            let node = (*task).joiner;
+            let driver =
+                if node.is_null() { 0 } else { (*(*(*node).frame).task.cast::<Task>()).id };
+            Some(GeneratorItem { ty: (!ty.is_null()).then(|| self.program.type_index(ty)), driver })
         }
     }
 

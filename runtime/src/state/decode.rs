@@ -66,7 +66,9 @@ pub struct Decoder<'a> {
     pub chans: HashMap<u64, *mut Chan>,
     /// Channels whose contents are still to be read, in order of their first reference.
     pub chan_queue: Vec<u64>,
-    /// Tasks to which a handle was found.
+    /// The next value may be a null channel: that of an arm that takes no part. No other channel is null.
+    pub null_allowed: bool,
+    /// Tasks to which a handle was found, and generators that a value holds.
     pub handles: HashSet<u64>,
     /// Closures that the program no longer has.
     pub differences: Vec<Difference>,
@@ -90,6 +92,7 @@ impl<'a> Decoder<'a> {
             scopes: HashMap::new(),
             chans: HashMap::new(),
             chan_queue: Vec::new(),
+            null_allowed: false,
             handles: HashSet::new(),
             differences: Vec::new(),
             root_results: HashMap::new(),
@@ -121,6 +124,7 @@ impl<'a> Decoder<'a> {
         locals: &mut LocalTable<'a>,
     ) -> Decoded<()> {
         let facts = self.program.facts(ty);
+        let null_allowed = std::mem::take(&mut self.null_allowed);
         // SAFETY: every write stays inside the value by the descriptor's own offsets.
         unsafe {
             if facts.dense {
@@ -140,12 +144,17 @@ impl<'a> Decoder<'a> {
                     return self.fields(reader, at, fields, locals);
                 }
                 Kind::Chan => {
-                    let chan = self.channel(reader.varint()?, facts.desc.elem)?;
-                    put(at, chan.cast());
+                    let id = reader.varint()?;
+                    if id != 0 || !null_allowed {
+                        put(at, self.channel(id, facts.desc.elem)?.cast());
+                    }
                 }
                 Kind::Task => {
-                    let task = self.handle(reader.varint()?, facts.desc.elem)?;
-                    put(at, task.cast());
+                    // Null once it is consumed, also in a list that is being walked.
+                    let id = reader.varint()?;
+                    if id != 0 {
+                        put(at, self.handle(id, facts.desc.elem)?.cast());
+                    }
                 }
                 Kind::Scope => put(at, self.scope(reader.varint()?)?.cast()),
                 Kind::Str | Kind::List | Kind::BoxedStruct | Kind::BoxedSum | Kind::Fn => {
@@ -153,8 +162,10 @@ impl<'a> Decoder<'a> {
                     put(at, object);
                 }
                 Kind::Gen => {
-                    if reader.varint()? != 0 {
-                        return corrupt("it refers to a generator, which no state holds");
+                    // Null while it is being driven: every operation on generators looks for that.
+                    let id = reader.varint()?;
+                    if id != 0 {
+                        put(at, self.generator(id, facts.desc)?.cast());
                     }
                 }
                 _ => return corrupt("it holds a value of a type that cannot be saved"),
@@ -192,7 +203,7 @@ impl<'a> Decoder<'a> {
 
     fn channel(&mut self, id: u64, elem: *const TypeDesc) -> Decoded<*mut Chan> {
         if id == 0 {
-            return corrupt("NULLCHAN");
+            return corrupt("a channel is missing");
         }
         let Some(item) = self.image.channels.get(&id) else {
             return corrupt(format!("it refers to channel {id}, which is not there"));
@@ -221,10 +232,8 @@ impl<'a> Decoder<'a> {
     }
 
     fn handle(&mut self, id: u64, result: *const TypeDesc) -> Decoded<*mut Task> {
-        if id == 0 {
-            return corrupt("NULLTASK");
-        }
-        let Some(&task) = self.tasks.get(&id) else {
+        let is_task = self.image.tasks.get(&id).is_some_and(|item| item.generator.is_none());
+        let Some(&task) = self.tasks.get(&id).filter(|_| is_task) else {
             return corrupt(format!("it refers to task {id}, which is not there"));
         };
         if !self.handles.insert(id) {
@@ -237,9 +246,25 @@ impl<'a> Decoder<'a> {
         Ok(task)
     }
 
+    fn generator(&mut self, id: u64, ty: &'static TypeDesc) -> Decoded<*mut Task> {
+        let image = self.image;
+        let item = image.tasks.get(&id).and_then(|task| task.generator);
+        let (Some(item), Some(&task)) = (item, self.tasks.get(&id)) else {
+            return corrupt(format!("it refers to generator {id}, which is not there"));
+        };
+        if !self.handles.insert(id) {
+            return corrupt(format!("generator {id} is in two places"));
+        }
+        let own = item.ty.map(|own| self.matching.ty(own).ok());
+        if own.is_some_and(|own| own != Some(self.program.type_index(ty))) {
+            return corrupt(format!("generator {id} is of another type than its variable"));
+        }
+        Ok(task)
+    }
+
     fn scope(&mut self, id: u64) -> Decoded<*mut Scope> {
         if id == 0 {
-            return corrupt("NULLSCOPE");
+            return corrupt("a scope is missing");
         }
         let Some(&scope) = self.scopes.get(&id) else {
             return corrupt(format!("it refers to scope {id}, which is not there"));
@@ -259,11 +284,9 @@ impl<'a> Decoder<'a> {
     ) -> Decoded<*mut u8> {
         let boxed = matches!(kind, Kind::BoxedStruct | Kind::BoxedSum);
         match reader.word()? {
-            // A string or list is never null; its placeholder is the empty one.
-            Word::Null if kind == Kind::Fn => corrupt("NULLFN"),
             Word::Tag(tag) if boxed => {
                 let variant = usize::try_from(tag).ok().and_then(|tag| variants_of(ty).get(tag));
-                if variant.is_none_or(|variant| kind == Kind::BoxedSum && variant.count > 0) {
+                if kind == Kind::BoxedStruct || variant.is_none_or(|variant| variant.count > 0) {
                     return corrupt("a value is of a variant that its type does not have");
                 }
                 Ok(std::ptr::without_provenance_mut((tag as usize) << 1 | 1))

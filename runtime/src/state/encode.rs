@@ -122,8 +122,9 @@ impl<'p> Encoder<'p> {
                 Kind::Str | Kind::List | Kind::BoxedStruct | Kind::BoxedSum | Kind::Fn => {
                     return self.reference(out, pointer(at), facts, locals);
                 }
-                Kind::Gen if pointer(at).is_null() => write_varint(out, 0),
-                Kind::Gen | Kind::Ptr => {
+                // A generator is a task first.
+                Kind::Gen => write_varint(out, id(pointer(at).cast::<Task>(), |t| (*t).id)),
+                Kind::Ptr => {
                     let name = facts.desc.name.as_str();
                     return Err(Unsavable(format!("a value of type `{name}` cannot be saved")));
                 }

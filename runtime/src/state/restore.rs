@@ -11,16 +11,21 @@
 use super::decode::{Decoder, LocalTable};
 use super::program::{Program, arms_of, points_of, slots_of};
 use crate::frames::{kind_of, result_at, slot_at};
+use crate::generator::Generator;
 use crate::panic::{Cause, Panic, TraceLine};
 use crate::sched::park::{init_nodes, node_of, target_of};
 use crate::scope::Scope;
 use crate::world::{World, extra_of, free_scope, new_scope, new_task};
-use orion_abi::desc::{ARM_AFTER, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, PointDesc, PointKind};
+use orion_abi::desc::{
+    ARM_AFTER, ARM_GEN, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, PointDesc, PointKind, SlotDesc,
+};
 use orion_abi::frame::{FRAME_COMPLETED as ABI_COMPLETED, FRAME_ENDED as ABI_ENDED};
 use orion_abi::outcome::{OUTCOME_DONE, OUTCOME_UNWIND, STATUS_RETURNED};
 use orion_abi::{Ctx, Frame, Site, WaitNode};
 use orion_fast::chan::place;
-use orion_fast::task::{TASK_HANDLE, TASK_IDLING, Task};
+use orion_fast::task::{
+    TASK_GENERATOR, TASK_HANDLE, TASK_IDLING, TASK_ORPHAN, TASK_STOPPING, Task,
+};
 use orion_format::FormatError;
 use orion_format::bytes::Reader;
 use orion_format::image::Image;
@@ -238,9 +243,9 @@ impl<'a> Restore<'a> {
             let site = self.site(item.site);
             // SAFETY: as above; tasks are linked into their scopes in order of their ids.
             unsafe {
-                let task = new_task(self.ctx, item.id, null_mut(), site);
+                let task = self.new_task(item, site)?;
                 (*task).state = item.state;
-                (*task).flags = item.flags & !(TASK_HANDLE | TASK_IDLING);
+                (*task).flags |= item.flags & !(TASK_HANDLE | TASK_IDLING | TASK_GENERATOR);
                 if item.name.is_some() || item.panic.is_some() || item.join_error.is_some() {
                     let extra = extra_of(task);
                     extra.name = item.name.map(str::to_owned);
@@ -253,10 +258,13 @@ impl<'a> Restore<'a> {
                     (*scope).rc += 1;
                     (*scope).link(task);
                     (*scope).live += u64::from(item.state != TASK_ENDED);
-                } else if item.id != image.globals.main_task {
-                    return corrupt(format!("task {} has no scope", item.id));
                 }
-                if item.state == TASK_ENDED && item.frames.is_empty() && item.panic.is_none() {
+                let is_task = item.generator.is_none();
+                if is_task
+                    && item.state == TASK_ENDED
+                    && item.frames.is_empty()
+                    && item.panic.is_none()
+                {
                     return corrupt(format!("task {} ended with nothing", item.id));
                 }
                 self.decoder.tasks.insert(item.id, task);
@@ -286,6 +294,29 @@ impl<'a> Restore<'a> {
         Ok(())
     }
 
+    /// A task or generator without frames.
+    unsafe fn new_task(&mut self, item: &TaskItem<'_>, site: *const Site) -> Done<*mut Task> {
+        let only_of_generators = TASK_GENERATOR | TASK_STOPPING | TASK_ORPHAN;
+        // SAFETY: the context heads a worker with this world; the type is the program's.
+        unsafe {
+            let Some(generator) = item.generator else {
+                if item.flags & only_of_generators != 0 {
+                    return corrupt(format!("task {} is and is not a generator", item.id));
+                }
+                return Ok(new_task(self.ctx, item.id, null_mut(), site));
+            };
+            let ty = match generator.ty.map(|ty| self.decoder.matching.ty(ty)) {
+                None => std::ptr::null(),
+                Some(Ok(index)) => std::ptr::from_ref(self.program.types[index as usize].desc),
+                Some(Err(_)) => return corrupt(format!("generator {} has no type", item.id)),
+            };
+            if item.flags & TASK_ORPHAN != 0 && item.state != TASK_ENDED {
+                (*self.world).orphans += 1;
+            }
+            Ok(crate::generator::new(self.ctx, item.id, ty, site).cast())
+        }
+    }
+
     unsafe fn task(&mut self, item: &'a TaskItem<'a>, matches: &[Rc<FrameMatch>]) -> Done {
         let task = self.decoder.tasks[&item.id];
         let mut locals = LocalTable::new(&item.locals);
@@ -313,6 +344,15 @@ impl<'a> Restore<'a> {
                 (*task).leaf = frame;
                 self.frame(item, frame_item, frame, point, found, &mut locals)?;
                 caller = Some((frame, point));
+            }
+        }
+        if item.generator.is_some()
+            && let Some(root) = matches.first()
+        {
+            let body = self.program.functions[root.function as usize].generator;
+            // SAFETY: the task heads a generator.
+            if body.is_null() || !std::ptr::eq(body, unsafe { (*task.cast::<Generator>()).ty }) {
+                return corrupt(format!("generator {} is of another type than its body", item.id));
             }
         }
         if item.id == self.image.globals.main_task {
@@ -362,6 +402,7 @@ impl<'a> Restore<'a> {
                 let Some(slot) = slots.get(*target as usize) else {
                     return corrupt("a variable has no place");
                 };
+                self.decoder.null_allowed = may_be_null(point, slot);
                 self.decoder.value(&mut value, slot_at(frame, slot.offset), slot.ty, locals)?;
                 value.end()?;
             }
@@ -467,11 +508,50 @@ impl<'a> Restore<'a> {
                     (*chan).senders.push(node, chan.cast());
                 }
             }
+            for item in image.tasks.values() {
+                self.link_driver(item)?;
+            }
             for item in &waiting {
                 let task = self.decoder.tasks[&item.id];
                 self.link_timers(item, task)?;
                 self.link_arms(item, task)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Links a generator with the frame that waits for it.
+    unsafe fn link_driver(&self, item: &TaskItem<'_>) -> Done {
+        let driver = item.generator.map_or(0, |generator| generator.driver);
+        if driver == 0 {
+            return Ok(());
+        }
+        let lost = || corrupt(format!("generator {} is driven by what does not wait", item.id));
+        let (generator, driver) = (self.decoder.tasks[&item.id], self.decoder.tasks[&driver]);
+        // SAFETY: a waiting task has a leaf with filled nodes; the first is there when the point has an arm.
+        unsafe {
+            if (*driver).state != TASK_WAITING || item.state == TASK_ENDED || driver == generator {
+                return lost();
+            }
+            let frame = (*driver).leaf;
+            let point = crate::frames::point_of(frame);
+            let fits = match kind_of(point) {
+                PointKind::GenNext => {
+                    target_of(frame, &arms_of(point)[0]) == generator.cast::<u8>()
+                }
+                PointKind::GenStop => true,
+                _ => false,
+            };
+            if !fits {
+                return lost();
+            }
+            let node = node_of(frame, point, 0);
+            if !(*node).target.is_null() {
+                return lost();
+            }
+            (*node).target = generator.cast();
+            (*generator).joiner = node;
+            (*generator.cast::<Generator>()).driver = driver;
         }
         Ok(())
     }
@@ -524,6 +604,14 @@ impl<'a> Restore<'a> {
                     ARM_SEND | ARM_RECV if !target.is_null() && (*node).target.is_null() => {
                         return lost("waits for a channel that does not know of it");
                     }
+                    ARM_JOIN | ARM_SCOPE if target.is_null() => {
+                        return lost("waits for nothing");
+                    }
+                    ARM_GEN
+                        if (*node).target.is_null() && kind_of(point) != PointKind::GenYield =>
+                    {
+                        return lost("drives a generator that does not know of it");
+                    }
                     ARM_AFTER if (*node).target.is_null() => {
                         return lost("waits for a time that is not noted");
                     }
@@ -538,6 +626,15 @@ impl<'a> Restore<'a> {
     unsafe fn check_handles(&self) -> Done {
         for item in self.image.tasks.values() {
             let found = self.decoder.handles.contains(&item.id);
+            if item.generator.is_some() {
+                if found == (item.flags & TASK_ORPHAN != 0) {
+                    return corrupt(format!(
+                        "generator {} is held by nobody, or orphaned",
+                        item.id
+                    ));
+                }
+                continue;
+            }
             if found != (item.flags & TASK_HANDLE != 0) || (item.state == TASK_ENDED && !found) {
                 return corrupt(format!("task {} is held by nobody, or by too many", item.id));
             }
@@ -600,6 +697,12 @@ impl<'a> Restore<'a> {
     }
 }
 
+/// Whether a slot may hold a null channel: that of an arm whose guard was false.
+fn may_be_null(point: &PointDesc, slot: &SlotDesc) -> bool {
+    let is_target = arms_of(point).iter().any(|arm| arm.target_offset == slot.offset);
+    is_target && kind_of(point) == PointKind::Select
+}
+
 /// A slot's value: its length, and that many bytes.
 fn take_slot<'a>(reader: &mut Reader<'a>) -> Done<Reader<'a>> {
     let length = usize::try_from(reader.varint()?).unwrap_or(usize::MAX);
@@ -616,9 +719,8 @@ fn check_outcome(point: &PointDesc, outcome: u32) -> Done {
         _ if arms.is_empty() => outcome == OUTCOME_DONE,
         None => false,
         Some(arm) => {
-            let may_close =
-                matches!(arm.kind, ARM_SEND | ARM_RECV)
-                    || matches!(kind_of(point), PointKind::TryJoin | PointKind::GenNext);
+            let may_close = matches!(arm.kind, ARM_SEND | ARM_RECV)
+                || matches!(kind_of(point), PointKind::TryJoin | PointKind::GenNext);
             outcome & 1 == 0 || may_close
         }
     };

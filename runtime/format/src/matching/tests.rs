@@ -102,7 +102,7 @@ fn a_variable_that_is_gone_is_dropped_unless_it_is_linear() {
     let old = program(&[("a", 0), ("t", 2)], &[]);
     assert_eq!(
         told(Matching::new(&old, &new).frame(0, 1, None)),
-        ["`work`, line 7: variable `t` holds a task and is gone or has another type"]
+        ["`work`, line 7: variable `t` holds a task or generator and is gone or has another type"]
     );
 }
 
