@@ -206,7 +206,8 @@ impl Driver<'_> {
         let near = &tokens[index.saturating_sub(1)..tokens.len().min(index + 1)];
         let stretch = stretch.map_or(near, |(from, to)| &tokens[from..to]);
         let known = near.iter().any(|token| token.tok == Tok::Error)
-            || stretch.iter().chain(near).any(|token| token.synthetic);
+            || stretch.iter().chain(near).any(|token| token.synthetic)
+            || in_unclosed_list(tokens, index);
         let line = self.file.line_column(diagnostic.primary.span.start).line;
         if !known && !self.damaged_lines.contains(&line) {
             self.out.diagnostics.push(diagnostic);
@@ -219,6 +220,30 @@ impl Driver<'_> {
         let docs = Docs::default();
         self.out.items.push(Item { docs, public: None, kind: ItemKind::Error, span });
     }
+}
+
+/// Whether the place stands directly inside of a `(` or `[` that was reported to lack its partner.
+fn in_unclosed_list(tokens: &[Token], index: usize) -> bool {
+    let mut depth = 0_usize;
+    for token in tokens[..index.min(tokens.len())].iter().rev() {
+        match token.tok {
+            tok if closes(tok) => depth += 1,
+            tok if opens(tok) && depth > 0 => depth -= 1,
+            Tok::ParenOpen | Tok::BracketOpen => break,
+            tok if opens(tok) => return false,
+            _ => {}
+        }
+    }
+    let mut depth = 0_usize;
+    for token in &tokens[index.min(tokens.len())..] {
+        match token.tok {
+            tok if opens(tok) => depth += 1,
+            tok if closes(tok) && depth == 0 => return token.synthetic,
+            tok if closes(tok) => depth -= 1,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// The stretch of tokens to replace after an error at `index`: between the separators of the

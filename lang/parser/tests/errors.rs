@@ -71,6 +71,7 @@ fn unclosed_brackets_are_blamed_where_they_open() {
     assert_eq!(codes("fn main() { f(1] }"), ["E0012@1:16"]);
     assert_eq!(codes("fn main() {"), ["E0011@1:11"]);
     assert_eq!(codes("fn main( {"), ["E0011@1:10"]);
+    assert_eq!(codes("fn one( {\n    1\n}\n\nfn two() {}"), ["E0011@1:7"]);
     assert_eq!(codes("fn main() {\n    println(\"{f(1}\")\n}"), ["E0011@2:16"]);
 }
 
