@@ -149,6 +149,8 @@ impl Worker {
                 },
                 ready: TaskQueue::new(),
                 lone_yields: 0,
+                spawned: null_mut(),
+                boundary: null_mut(),
             },
             world: null_mut(),
             arena: Arena::default(),

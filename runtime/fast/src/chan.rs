@@ -15,7 +15,7 @@ use orion_abi::{
 };
 
 use crate::{
-    task::{TASK_INTERRUPTED, TASK_WAITING, Task, complete},
+    task::{TASK_INTERRUPTED, TASK_WAITING, Task, WorkerHead, complete},
     wait::{NODE_HAS_SIBLINGS, WaitQueue},
 };
 
@@ -59,6 +59,8 @@ unsafe extern "C" {
     fn orion_would_block_slow(ctx: *mut Ctx) -> u32;
     /// Suspending at any point.
     fn orion_park(ctx: *mut Ctx, frame: *mut Frame);
+    /// Runs the next ready task on this stack, if the running one has spawned it in its present slice: 1 when it did.
+    fn orion_run_spawned(ctx: *mut Ctx) -> u32;
 }
 
 /// Copies a value; the sizes that occur most are single moves.
@@ -245,7 +247,7 @@ pub unsafe extern "C" fn orion_park_recv(
     unsafe { park(ctx, frame, node, chan.cast(), value, ARM_RECV) }
 }
 
-/// `ch <- v`, first half: done, closed, or block.
+/// `ch <- v`, first half: done, closed, or block. Inlined: room in the buffer and nobody waiting.
 ///
 /// # Safety
 /// Called by generated code: `chan` is borrowed, `value` holds an element.
@@ -253,7 +255,30 @@ pub unsafe extern "C" fn orion_park_recv(
 pub unsafe extern "C" fn orion_try_send(ctx: *mut Ctx, chan: *mut u8, value: *mut u8) -> u32 {
     // SAFETY: the caller's promise.
     unsafe {
-        // Only a forged state file can hold a null channel where one is used.
+        let to = chan.cast::<Chan>();
+        if !chan.is_null()
+            && (*to).len < (*to).cap
+            && (*to).receivers.is_empty()
+            && (*to).closed == 0
+            && (*ctx).force == 0
+        {
+            copy_value(value, place(to, (*to).len), (*to).elem_bytes);
+            (*to).len += 1;
+            return OUTCOME_DONE;
+        }
+        orion_try_send_slow(ctx, chan, value)
+    }
+}
+
+/// The rest of `orion_try_send`.
+///
+/// # Safety
+/// As there.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub unsafe extern "C" fn orion_try_send_slow(ctx: *mut Ctx, chan: *mut u8, value: *mut u8) -> u32 {
+    // SAFETY: the caller's promise. Only a forged state file can hold a null channel where one is used.
+    unsafe {
         if chan.is_null() {
             return OUTCOME_CLOSED;
         }
@@ -267,7 +292,7 @@ pub unsafe extern "C" fn orion_try_send(ctx: *mut Ctx, chan: *mut u8, value: *mu
     }
 }
 
-/// A receive, first half: done, closed, or block.
+/// A receive, first half: done, closed, or block. Inlined: an element in the buffer and no sender waiting.
 ///
 /// # Safety
 /// Called by generated code: `chan` is borrowed, `destination` has room for an element.
@@ -275,13 +300,44 @@ pub unsafe extern "C" fn orion_try_send(ctx: *mut Ctx, chan: *mut u8, value: *mu
 pub unsafe extern "C" fn orion_try_recv(ctx: *mut Ctx, chan: *mut u8, destination: *mut u8) -> u32 {
     // SAFETY: the caller's promise.
     unsafe {
+        let from = chan.cast::<Chan>();
+        if !chan.is_null() && (*from).len > 0 && (*from).senders.is_empty() && (*ctx).force == 0 {
+            let head = (*from).head;
+            let size = (*from).elem_bytes;
+            copy_value((*from).buf.wrapping_add(head * size as usize), destination, size);
+            (*from).head = if head + 1 == (*from).cap { 0 } else { head + 1 };
+            (*from).len -= 1;
+            return OUTCOME_DONE;
+        }
+        orion_try_recv_slow(ctx, chan, destination)
+    }
+}
+
+/// The rest of `orion_try_recv`. Before it blocks, a task that the running one has just spawned runs on this stack, as it would do next anyway.
+///
+/// # Safety
+/// As there.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub unsafe extern "C" fn orion_try_recv_slow(
+    ctx: *mut Ctx,
+    chan: *mut u8,
+    destination: *mut u8,
+) -> u32 {
+    // SAFETY: the caller's promise; a nested task leaves the running one as it was.
+    unsafe {
         if chan.is_null() {
             return OUTCOME_CLOSED;
         }
         if (*ctx).force == 0 {
-            let outcome = recv_now(ctx, chan.cast(), destination);
-            if outcome != OUTCOME_BLOCK {
-                return outcome;
+            loop {
+                let outcome = recv_now(ctx, chan.cast(), destination);
+                if outcome != OUTCOME_BLOCK {
+                    return outcome;
+                }
+                if (*ctx.cast::<WorkerHead>()).spawned.is_null() || orion_run_spawned(ctx) == 0 {
+                    break;
+                }
             }
         }
         would_block(ctx)

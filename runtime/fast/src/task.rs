@@ -188,6 +188,56 @@ pub struct WorkerHead {
     pub ready: TaskQueue,
     /// Yields with nobody else ready.
     pub lone_yields: u64,
+    /// The last task that the running one has spawned in its present slice and that is still in the queue, or null.
+    pub spawned: *mut Task,
+    /// While this task is in the queue, spawned ones go to its end: what was ready before them is not overtaken for ever.
+    pub boundary: *mut Task,
+}
+
+impl WorkerHead {
+    /// Queues a task that the running one has spawned: in front of what was ready before, behind what it has spawned before. So a tree of
+    /// tasks is walked depth first, in the space of a path.
+    ///
+    /// # Safety
+    /// `task` is alive and in no queue.
+    #[inline(always)]
+    pub unsafe fn push_spawned(&mut self, task: *mut Task) {
+        // SAFETY: `spawned` is in the queue, and queued tasks are alive.
+        unsafe {
+            if !self.boundary.is_null() {
+                self.ready.push(task);
+                return;
+            }
+            let before = self.spawned;
+            if before.is_null() {
+                self.ready.push_front(task);
+            } else {
+                (*task).next = (*before).next;
+                (*before).next = task;
+                if self.ready.tail == before {
+                    self.ready.tail = task;
+                }
+            }
+            self.spawned = task;
+        }
+    }
+
+    /// Takes the first ready task, or null; the next one that is spawned goes in front again.
+    ///
+    /// # Safety
+    /// Queued tasks are alive.
+    #[inline(always)]
+    pub unsafe fn pop(&mut self) -> *mut Task {
+        // SAFETY: as above.
+        unsafe {
+            let task = self.ready.pop();
+            self.spawned = core::ptr::null_mut();
+            if task == self.boundary {
+                self.boundary = core::ptr::null_mut();
+            }
+            task
+        }
+    }
 }
 
 /// Lone yields that go by before the scheduler looks at the clock again (a power of two).

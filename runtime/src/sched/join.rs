@@ -13,7 +13,7 @@ use orion_abi::{
 use orion_fast::{
     blocks::orion_frame_free,
     count::retain,
-    task::{TASK_ENDED, TASK_HANDLE, Task, complete},
+    task::{TASK_ENDED, TASK_HANDLE, TASK_READY, Task, complete},
     wait::NODE_HAS_SIBLINGS,
 };
 
@@ -22,6 +22,7 @@ use crate::{
     panic::{Cause, Panic, TraceLine},
     sched::{
         cancel::{self, orion_would_block_slow},
+        nested,
         park::{node_of, orion_unlink_siblings_slow, target_of},
         scopes,
     },
@@ -257,8 +258,11 @@ pub unsafe fn try_frame(ctx: *mut Ctx, frame: *mut Frame, point: &PointDesc) -> 
 unsafe fn try_now(ctx: *mut Ctx, task: *mut Task, destination: *mut u8, kind: PointKind) -> u32 {
     // SAFETY: the handle is the caller's.
     unsafe {
-        if (*ctx).force == 0 && (*task).state == TASK_ENDED {
-            return take_end(ctx, task, (*ctx).task.cast(), destination, kind);
+        if (*ctx).force == 0 {
+            while (*task).state == TASK_READY && nested::orion_run_spawned(ctx) != 0 {}
+            if (*task).state == TASK_ENDED {
+                return take_end(ctx, task, (*ctx).task.cast(), destination, kind);
+            }
         }
         let outcome = orion_would_block_slow(ctx);
         if outcome == OUTCOME_UNWIND {

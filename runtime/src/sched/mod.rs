@@ -8,6 +8,7 @@
 pub mod cancel;
 pub mod fail;
 pub mod join;
+pub mod nested;
 pub mod ops;
 pub mod park;
 pub mod scopes;
@@ -57,6 +58,9 @@ pub const ATTEND_CHECKPOINT: u32 = 16;
 /// Dispatches between two looks at the clock while tasks are ready.
 const ROUND: u64 = 64;
 
+/// Rounds after which spawned tasks may no longer overtake what is ready (at a tick they may not either).
+const BOUNDARY_ROUNDS: u32 = 64;
+
 /// Exit status after `@pause()` or a signal.
 pub const PAUSED_STATUS: i32 = 75;
 
@@ -91,7 +95,12 @@ pub unsafe fn run(worker: *mut Worker) -> End {
     unsafe {
         let ctx = Worker::ctx(worker);
         let limit = if (*worker).always_poll { usize::MAX } else { (*worker).stack_limit };
+        let mut rounds = 0u32;
         loop {
+            rounds = rounds.wrapping_add(1);
+            if rounds.is_multiple_of(BOUNDARY_ROUNDS) {
+                set_boundary(worker);
+            }
             if let Some(end) = look_at_clock(worker) {
                 return end;
             }
@@ -104,7 +113,7 @@ pub unsafe fn run(worker: *mut Worker) -> End {
                 {
                     return end;
                 }
-                let task = (*worker).head.ready.pop();
+                let task = (*worker).head.pop();
                 if task.is_null() {
                     match wait_for_work(worker) {
                         Some(end) => return end,
@@ -132,7 +141,7 @@ unsafe fn finish_orphans(worker: *mut Worker) {
     unsafe {
         let world = (*worker).world;
         while (*world).orphans > 0 {
-            let task = (*worker).head.ready.pop();
+            let task = (*worker).head.pop();
             if task.is_null() {
                 fire_timers(world);
                 if !(*worker).head.ready.is_empty() {
@@ -152,7 +161,7 @@ unsafe fn finish_orphans(worker: *mut Worker) {
 
 /// Runs a task until it suspends or ends; true when it was the main task and has ended.
 #[inline]
-unsafe fn dispatch(ctx: *mut Ctx, task: *mut Task) -> bool {
+pub(super) unsafe fn dispatch(ctx: *mut Ctx, task: *mut Task) -> bool {
     // SAFETY: a ready task's leaf is suspended and can be resumed.
     unsafe {
         let mut frame = (*task).leaf;
@@ -228,7 +237,22 @@ unsafe fn attend_now(worker: *mut Worker) -> Option<End> {
         {
             return Some(End::SaveFailed(refusal));
         }
-        if bits & ATTEND_TICK != 0 { look_at_clock(worker) } else { None }
+        if bits & ATTEND_TICK != 0 {
+            set_boundary(worker);
+            return look_at_clock(worker);
+        }
+        None
+    }
+}
+
+/// From now on spawned tasks go to the end of the queue, until everything that is ready now has run.
+unsafe fn set_boundary(worker: *mut Worker) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let head = &mut (*worker).head;
+        if head.boundary.is_null() && !head.ready.is_empty() {
+            head.boundary = head.ready.tail;
+        }
     }
 }
 

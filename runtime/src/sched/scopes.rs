@@ -19,7 +19,7 @@ use crate::{
     frames::{drop_frame, kind_of, point_of},
     heap::text,
     panic::{Cause, Panic},
-    sched::{cancel, join, ticker},
+    sched::{cancel, join, nested, ticker},
     scope::Scope,
     world::{extra_if, extra_of, free_scope, new_scope, new_task, worker_of, world_of},
 };
@@ -216,7 +216,10 @@ pub unsafe extern "C" fn orion_try_scope_exit(ctx: *mut Ctx, scope: *mut u8) -> 
         if (*ctx).force != 0 {
             return OUTCOME_BLOCK;
         }
-        let outcome = exit_now(ctx, scope);
+        let mut outcome = exit_now(ctx, scope);
+        while outcome == OUTCOME_BLOCK && nested::orion_run_spawned(ctx) != 0 {
+            outcome = exit_now(ctx, scope);
+        }
         let task = (*ctx).task.cast::<Task>();
         if outcome == OUTCOME_BLOCK
             && cancel::must_unwind(task)
@@ -300,7 +303,7 @@ pub unsafe extern "C" fn orion_spawn(
         }
         (*task).state = TASK_READY;
         let worker = worker_of(ctx);
-        (*worker).head.ready.push(task);
+        (*worker).head.push_spawned(task);
         ticker::ensure(worker);
         STATUS_RETURNED
     }

@@ -21,6 +21,7 @@ use crate::{
 };
 
 /// Whether an operation on a channel would not wait.
+#[inline(always)]
 unsafe fn is_ready(chan: *const Chan, kind: u32) -> bool {
     // SAFETY: the channel is alive.
     unsafe {
@@ -41,18 +42,38 @@ struct Arm {
 }
 
 /// Picks among `count` arms and does the operation: `arm << 1 | closed` or `OUTCOME_BLOCK`.
+#[inline(always)]
 unsafe fn pick(ctx: *mut Ctx, count: usize, arm_at: impl Fn(usize) -> Option<Arm>) -> u32 {
     // SAFETY: channels of arms are alive.
     unsafe {
-        let ready = |index: usize| arm_at(index).filter(|arm| is_ready(arm.chan, arm.kind));
-        let candidates = (0..count).filter(|&index| ready(index).is_some()).count() as u32;
+        // Arms beyond the mask's width are looked at in a second pass; nobody writes such selects by hand.
+        let (mut mask, mut beyond) = (0u64, 0u32);
+        for index in 0..count {
+            if arm_at(index).is_some_and(|arm| is_ready(arm.chan, arm.kind)) {
+                if index < 64 {
+                    mask |= 1 << index;
+                } else {
+                    beyond += 1;
+                }
+            }
+        }
+        let candidates = mask.count_ones() + beyond;
         if candidates == 0 {
             return OUTCOME_BLOCK;
         }
-        let draw = if candidates == 1 { 0 } else { (*world_of(ctx)).rng.below(candidates) };
-        let chosen =
-            (0..count).filter_map(|index| ready(index).map(|arm| (index, arm))).nth(draw as usize);
-        let Some((index, arm)) = chosen else { return OUTCOME_BLOCK };
+        let mut draw = if candidates == 1 { 0 } else { (*world_of(ctx)).rng.below(candidates) };
+        let index = if draw < mask.count_ones() {
+            for _ in 0..draw {
+                mask &= mask - 1;
+            }
+            mask.trailing_zeros() as usize
+        } else {
+            draw -= mask.count_ones();
+            let ready =
+                |&index: &usize| arm_at(index).is_some_and(|arm| is_ready(arm.chan, arm.kind));
+            (64..count).filter(ready).nth(draw as usize).unwrap_or(0)
+        };
+        let Some(arm) = arm_at(index) else { return OUTCOME_BLOCK };
         let outcome = if arm.kind == ARM_SEND {
             send_now(ctx, arm.chan, arm.value)
         } else {

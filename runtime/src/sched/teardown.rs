@@ -45,6 +45,8 @@ pub unsafe fn drop_all(worker: *mut Worker) {
         (*world).timers.clear();
         (*world).idlers = TaskQueue::new();
         (*worker).head.ready = TaskQueue::new();
+        (*worker).head.spawned = null_mut();
+        (*worker).head.boundary = null_mut();
         (*world).tearing_down = true;
         empty_buffers(world);
         for &task in &tasks {
