@@ -80,6 +80,14 @@ pub fn check_program(modules: &[SourceModule]) -> Checked {
     globals.check_linearity();
     globals.check_leaks();
     let mut diagnostics = globals.diagnostics;
+    // Warnings about the standard library are for those who write it.
+    let library: Vec<_> = modules
+        .iter()
+        .skip(1)
+        .filter(|module| module.is_std)
+        .map(|module| module.ast.span.file)
+        .collect();
+    diagnostics.retain(|found| found.is_error() || !library.contains(&found.primary.span.file));
     diagnostics.iter_mut().for_each(articles::mend);
     orion_diagnostics::sort_and_dedup(&mut diagnostics);
     Checked { program: globals.program, diagnostics }

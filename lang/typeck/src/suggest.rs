@@ -4,6 +4,23 @@
 //! a third of the name's length; ties go to the first candidate in alphabetical order, so that the
 //! answer does not depend on hash order.
 
+/// Modules of the standard library, for those who forget the import.
+pub const STD_MODULES: [&str; 9] =
+    ["batch", "fmt", "io", "json", "math", "os", "random", "sync", "time"];
+
+/// What a value written in other languages is called here.
+#[must_use]
+pub fn foreign_value(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "null" | "nil" | "undefined" | "Null" | "Nil" | "nullptr" => "None",
+        "True" | "TRUE" => "true",
+        "False" | "FALSE" => "false",
+        "this" => "self",
+        "printf" | "echo" | "puts" => "println",
+        _ => return None,
+    })
+}
+
 /// The candidate nearest to `name`, if one is near.
 #[must_use]
 pub fn nearest<'c>(name: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {

@@ -4,7 +4,7 @@
 //! (`Error` where something was reported). Aliases are expanded; a cycle of aliases is an error.
 
 use crate::globals::{AliasId, AliasState, Globals, ModuleId, TypeDef};
-use crate::suggest::nearest;
+use crate::suggest::{STD_MODULES, nearest};
 use orion_diagnostics::{Diagnostic, ErrorCode};
 use orion_hir::{FnTy, IntKind, ParamTy, Ty, TyId, TyTable, Yields};
 use orion_syntax::{Span, Symbol, ast};
@@ -295,7 +295,10 @@ impl Globals<'_> {
             format!("no module `{}` is imported here", name.as_str()),
         )
         .label("not an imported module");
+        let is_std = STD_MODULES.contains(&name.as_str());
         diagnostic = match near {
+            _ if is_std => diagnostic
+                .help(format!("write `import std.{}` at the top of the file", name.as_str())),
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
             None => diagnostic.help("modules are named by `import` at the top of the file"),
         };

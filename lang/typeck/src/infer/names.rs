@@ -5,7 +5,7 @@
 
 use super::Infer;
 use crate::globals::{ModuleId, TypeDef, ValueDef};
-use crate::suggest::nearest;
+use crate::suggest::{STD_MODULES, foreign_value, nearest};
 use orion_diagnostics::ErrorCode;
 use orion_hir::{AdtId, AdtKind, LocalId, Ty, TyId};
 use orion_syntax::ast::{self, Ident};
@@ -88,6 +88,13 @@ impl Infer<'_, '_> {
                 }
                 if prefix.is_upper() {
                     return self.head_of_type(*prefix, name);
+                }
+                if STD_MODULES.contains(&prefix.as_str())
+                    && self.g.find_value(self.module, prefix.name).is_none()
+                {
+                    self.failed = true;
+                    self.g.report_unknown_module(self.module, *prefix);
+                    return Head::Error;
                 }
                 Head::Value
             }
@@ -300,6 +307,8 @@ impl Infer<'_, '_> {
             error = error.label("a value is wanted here").help(format!("write `{text}.name`"));
         } else if is_method {
             error = error.help(format!("`{text}` is a method: call it as `x.{text}(…)`"));
+        } else if let Some(ours) = foreign_value(text) {
+            error = error.help(format!("write `{ours}`"));
         } else if let Some(near) = near {
             error = error.help(format!("did you mean `{near}`?")).fix(name.span, near);
         }

@@ -354,11 +354,12 @@ impl<'p> Walker<'p> {
                 }
                 e.for_each_child(&mut |child| self.expr(child, Use::Taken));
             }
-            ExprKind::Slice { base, .. } if linear => {
+            ExprKind::Slice { base, .. } if self.is_moved(e.ty) => {
+                let noun = self.noun(e.ty);
                 self.misuse(
                     base.span,
-                    "a list of handles has no parts",
-                    "the handles would be in two lists",
+                    &format!("a list of {noun}s has no parts"),
+                    &format!("the {noun}s would be in two lists"),
                     "take them out one by one",
                 );
             }
@@ -454,16 +455,23 @@ impl<'p> Walker<'p> {
                 let (is_std, name) = (item.is_std, item.name.clone());
                 looking = is_std && LOOKING.contains(&&*name);
                 let types = types.clone();
-                if types.iter().any(|&ty| self.is_linear(ty))
+                let moved = types.iter().copied().find(|&ty| self.is_moved(ty));
+                if let Some(ty) = moved
                     && !(is_std && (looking || MOVING.contains(&&*name)))
                 {
+                    let noun = self.noun(ty);
+                    let help = if self.is_linear(ty) {
+                        "write a function for `Task[…]`, or join first"
+                    } else {
+                        "write a function for `Gen[…]`"
+                    };
                     self.misuse(
                         span,
                         &format!(
-                            "`{name}` is generic, and a handle cannot stand for its type parameter"
+                            "`{name}` is generic, and a {noun} cannot stand for its type parameter"
                         ),
-                        "might copy or drop the handle",
-                        "write a function for `Task[…]`, or join first",
+                        &format!("might copy or drop the {noun}"),
+                        help,
                     );
                 }
             }
