@@ -241,6 +241,13 @@ impl<'a> Image<'a> {
         if ready.count() != globals.ready.len() {
             return wrong("a task is ready and not in line".to_owned());
         }
+        if let Progress::Generator(id) = globals.progress {
+            let saved = self.tasks.get(&id).and_then(|task| task.generator);
+            let alone = self.tasks.values().all(|task| task.generator.is_some());
+            if saved.is_none() || !alone || !self.scopes.is_empty() || !globals.ready.is_empty() {
+                return wrong("it is more than a generator".to_owned());
+            }
+        }
         if globals.progress == Progress::Running && !self.tasks.contains_key(&globals.main_task) {
             return wrong("its main task is not there".to_owned());
         }

@@ -7,7 +7,7 @@ use crate::bytes::Reader;
 use crate::error::FormatError;
 use crate::image::Image;
 use crate::schema::{
-    ARM_AFTER, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, Kind, POINT_KINDS, Schema, Site,
+    ARM_AFTER, ARM_GEN, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, Kind, POINT_KINDS, Schema, Site,
 };
 use crate::value::{Printer, instant, take_slot};
 use crate::world::{
@@ -146,7 +146,7 @@ impl Report {
             checkpoint: image.number,
             saved_at: instant(globals.now_ns),
             finished: match globals.progress {
-                Progress::Running => None,
+                Progress::Running | Progress::Generator(_) => None,
                 Progress::Finished(status) => Some(status),
             },
             wake_at: globals.wake_at_ns.map(instant),
@@ -280,7 +280,7 @@ impl Describe<'_, '_> {
             let target = match target {
                 // A guard was false: the arm takes no part.
                 Some("none") => continue,
-                None if text.is_empty() => continue,
+                None if arm.kind == ARM_GEN => continue,
                 Some(target) if text.is_empty() => target.to_owned(),
                 Some(target) => format!("{target} (`{text}`)"),
                 None => format!("`{text}`"),

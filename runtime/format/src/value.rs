@@ -248,7 +248,7 @@ impl<'i, 'a> Printer<'i, 'a> {
                 let desc = self.image.schema.ty(ty);
                 let index = usize::try_from(tag).unwrap_or(usize::MAX);
                 match desc.variants.get(index) {
-                    Some(variant) if kind == Kind::BoxedStruct || variant.fields.is_empty() => {
+                    Some(variant) if tag == 0 || variant.fields.is_empty() => {
                         out.push(self.image.schema.str(variant.name));
                     }
                     _ => return missing(),

@@ -292,6 +292,8 @@ pub enum Progress {
     Running,
     /// It ended with this exit status; there is no world any more.
     Finished(i32),
+    /// It is no program's state but what `@save` makes of this one generator.
+    Generator(u64),
 }
 
 /// What holds for the world as a whole.

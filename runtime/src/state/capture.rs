@@ -103,9 +103,10 @@ struct FrameHead {
     slots: Range<usize>,
 }
 
-struct Capture<'p> {
+/// A checkpoint that is being written.
+pub(super) struct Capture<'p> {
     program: &'p Program,
-    encoder: Encoder<'p>,
+    pub(super) encoder: Encoder<'p>,
     writer: ImageWriter,
     sites: Sites,
     locals: Locals,
@@ -157,15 +158,7 @@ pub unsafe fn capture(
     program: &Program,
     header: &Header,
 ) -> Result<Vec<u8>, String> {
-    let mut capture = Capture {
-        program,
-        encoder: Encoder::new(program),
-        writer: ImageWriter::base(header.number, &program.encoded),
-        sites: Sites::default(),
-        locals: Locals::default(),
-        slots: Vec::new(),
-        value: Vec::new(),
-    };
+    let mut capture = Capture::new(program, header.number);
     // SAFETY: the caller's promise; nothing changes the world meanwhile.
     unsafe {
         for task in World::tasks(world) {
@@ -181,13 +174,12 @@ pub unsafe fn capture(
             capture.scope(scope)?;
             scope = (*scope).all_next;
         }
-        let shared_count = capture.shared()?;
-        let site_count = capture.sites.list.len() as u64;
-        for site in std::mem::take(&mut capture.sites.list) {
-            capture.writer.item(&Item::Site(site))?;
+        let mut shared_count = 0;
+        while shared_count < capture.encoder.shared_count() {
+            capture.shared(shared_count)?;
+            shared_count += 1;
         }
-        let globals = globals(world, header.now_ns, shared_count, site_count);
-        capture.writer.commit(&Commit { durable: 0, sealed: header.sealed, globals })
+        capture.finish(world, header, Progress::Running)
     }
 }
 
@@ -195,8 +187,47 @@ fn unsavable(error: Unsavable) -> String {
     error.0
 }
 
-impl Capture<'_> {
-    unsafe fn task(&mut self, world: *mut World, task: *mut Task) -> Result<(), String> {
+impl<'p> Capture<'p> {
+    /// Nothing is written yet.
+    pub(super) fn new(program: &'p Program, number: u64) -> Self {
+        Self {
+            program,
+            encoder: Encoder::new(program),
+            writer: ImageWriter::base(number, &program.encoded),
+            sites: Sites::default(),
+            locals: Locals::default(),
+            slots: Vec::new(),
+            value: Vec::new(),
+        }
+    }
+
+    /// Writes the places and the commit; all bytes.
+    pub(super) unsafe fn finish(
+        mut self,
+        world: *mut World,
+        header: &Header,
+        progress: Progress,
+    ) -> Result<Vec<u8>, String> {
+        let site_count = self.sites.list.len() as u64;
+        for site in std::mem::take(&mut self.sites.list) {
+            self.writer.item(&Item::Site(site))?;
+        }
+        let shared_count = self.encoder.shared_count() as u64;
+        // SAFETY: the world outlives the commit.
+        let mut globals = unsafe { globals(world, header.now_ns, shared_count, site_count) };
+        if progress != Progress::Running {
+            // A generator by itself: nothing of the program is its own.
+            globals.main_task = 0;
+            globals.ready.clear();
+            globals.idlers.clear();
+            globals.args.clear();
+            globals.wake_at_ns = None;
+        }
+        globals.progress = progress;
+        self.writer.commit(&Commit { durable: 0, sealed: header.sealed, globals })
+    }
+
+    pub(super) unsafe fn task(&mut self, world: *mut World, task: *mut Task) -> Result<(), String> {
         self.locals.clear();
         self.slots.clear();
         // SAFETY: the task is alive and suspended or ended, so its frames are valid.
@@ -282,6 +313,9 @@ impl Capture<'_> {
             } else {
                 for slot in slots_of(point_of(frame)) {
                     if slot_is_valid(frame, slot) {
+                        if let Some(reach) = &mut self.encoder.reach {
+                            slot.name.as_str().clone_into(&mut reach.variable);
+                        }
                         self.slot(slot_at(frame, slot.offset), slot.ty)?;
                     }
                 }
@@ -308,10 +342,15 @@ impl Capture<'_> {
         }
         write_varint(&mut self.slots, self.value.len() as u64);
         self.slots.extend_from_slice(&self.value);
+        if self.encoder.reach.is_some() {
+            // At once, so that what they lead to is known by this variable.
+            // SAFETY: as above.
+            unsafe { self.encoder.finish_locals(&mut self.locals).map_err(unsavable)? };
+        }
         Ok(())
     }
 
-    unsafe fn channel(&mut self, chan: *mut Chan) -> Result<(), String> {
+    pub(super) unsafe fn channel(&mut self, chan: *mut Chan) -> Result<(), String> {
         self.locals.clear();
         self.value.clear();
         // SAFETY: the channel is alive; its buffer holds `len` values.
@@ -355,28 +394,23 @@ impl Capture<'_> {
         }
     }
 
-    /// Writes the shared objects, and those that they share in turn; how many there are.
-    unsafe fn shared(&mut self) -> Result<u64, String> {
-        let mut index = 0;
-        while index < self.encoder.shared_count() {
-            self.locals.clear();
-            self.value.clear();
-            // SAFETY: nothing was dropped since the object was found.
-            let (ty, count) = unsafe {
-                let found = self.encoder.shared_object(index, &mut self.value, &mut self.locals);
-                let found = found.map_err(unsavable)?;
-                self.encoder.finish_locals(&mut self.locals).map_err(unsavable)?;
-                found
-            };
-            index += 1;
-            let item = SharedItem {
-                id: index as u64,
-                object: Object { ty, count, bytes: Blob(&self.value) },
-                locals: self.locals.objects(),
-            };
-            self.writer.item(&Item::Object(item))?;
-        }
-        Ok(index as u64)
+    /// Writes a shared object, which may lead to further ones.
+    pub(super) unsafe fn shared(&mut self, index: usize) -> Result<(), String> {
+        self.locals.clear();
+        self.value.clear();
+        // SAFETY: nothing was dropped since the object was found.
+        let (ty, count) = unsafe {
+            let found = self.encoder.shared_object(index, &mut self.value, &mut self.locals);
+            let found = found.map_err(unsavable)?;
+            self.encoder.finish_locals(&mut self.locals).map_err(unsavable)?;
+            found
+        };
+        let item = SharedItem {
+            id: index as u64 + 1,
+            object: Object { ty, count, bytes: Blob(&self.value) },
+            locals: self.locals.objects(),
+        };
+        self.writer.item(&Item::Object(item))
     }
 }
 

@@ -66,8 +66,8 @@ pub struct Decoder<'a> {
     pub chans: HashMap<u64, *mut Chan>,
     /// Channels whose contents are still to be read, in order of their first reference.
     pub chan_queue: Vec<u64>,
-    /// The next value may be a null channel: that of an arm that takes no part. No other channel is null.
-    pub null_allowed: bool,
+    /// The world goes on: channels get new ids.
+    pub new_ids: bool,
     /// Tasks to which a handle was found, and generators that a value holds.
     pub handles: HashSet<u64>,
     /// Closures that the program no longer has.
@@ -92,7 +92,7 @@ impl<'a> Decoder<'a> {
             scopes: HashMap::new(),
             chans: HashMap::new(),
             chan_queue: Vec::new(),
-            null_allowed: false,
+            new_ids: false,
             handles: HashSet::new(),
             differences: Vec::new(),
             root_results: HashMap::new(),
@@ -124,7 +124,6 @@ impl<'a> Decoder<'a> {
         locals: &mut LocalTable<'a>,
     ) -> Decoded<()> {
         let facts = self.program.facts(ty);
-        let null_allowed = std::mem::take(&mut self.null_allowed);
         // SAFETY: every write stays inside the value by the descriptor's own offsets.
         unsafe {
             if facts.dense {
@@ -145,7 +144,7 @@ impl<'a> Decoder<'a> {
                 }
                 Kind::Chan => {
                     let id = reader.varint()?;
-                    if id != 0 || !null_allowed {
+                    if id != 0 {
                         put(at, self.channel(id, facts.desc.elem)?.cast());
                     }
                 }
@@ -202,9 +201,6 @@ impl<'a> Decoder<'a> {
     }
 
     fn channel(&mut self, id: u64, elem: *const TypeDesc) -> Decoded<*mut Chan> {
-        if id == 0 {
-            return corrupt("a channel is missing");
-        }
         let Some(item) = self.image.channels.get(&id) else {
             return corrupt(format!("it refers to channel {id}, which is not there"));
         };
@@ -224,8 +220,15 @@ impl<'a> Decoder<'a> {
             return corrupt(format!("channel {id} has an impossible capacity"));
         };
         // SAFETY: the context heads a worker; the type is the program's; the site is set by the caller.
-        let chan =
-            unsafe { crate::world::new_chan(self.ctx, id, cap, elem, crate::world::no_site()) };
+        let chan = unsafe {
+            let mut own = id;
+            if self.new_ids {
+                let world = crate::world::world_of(self.ctx);
+                own = (*world).next_chan_id;
+                (*world).next_chan_id += 1;
+            }
+            crate::world::new_chan(self.ctx, own, cap, elem, crate::world::no_site())
+        };
         self.chans.insert(id, chan);
         self.chan_queue.push(id);
         Ok(chan)
@@ -264,7 +267,7 @@ impl<'a> Decoder<'a> {
 
     fn scope(&mut self, id: u64) -> Decoded<*mut Scope> {
         if id == 0 {
-            return corrupt("a scope is missing");
+            return Ok(std::ptr::null_mut());
         }
         let Some(&scope) = self.scopes.get(&id) else {
             return corrupt(format!("it refers to scope {id}, which is not there"));
@@ -284,9 +287,11 @@ impl<'a> Decoder<'a> {
     ) -> Decoded<*mut u8> {
         let boxed = matches!(kind, Kind::BoxedStruct | Kind::BoxedSum);
         match reader.word()? {
+            Word::Null if kind == Kind::Fn => Ok(std::ptr::null_mut()),
             Word::Tag(tag) if boxed => {
                 let variant = usize::try_from(tag).ok().and_then(|tag| variants_of(ty).get(tag));
-                if kind == Kind::BoxedStruct || variant.is_none_or(|variant| variant.count > 0) {
+                // Variant 0 with fields, and a null function: the word of a variable that has no value yet.
+                if variant.is_none_or(|variant| variant.count > 0 && tag != 0) {
                     return corrupt("a value is of a variant that its type does not have");
                 }
                 Ok(std::ptr::without_provenance_mut((tag as usize) << 1 | 1))

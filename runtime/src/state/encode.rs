@@ -60,8 +60,35 @@ impl Locals {
     }
 }
 
+/// What the values of a generator that is saved by itself lead to.
+#[derive(Default)]
+pub struct Reach {
+    /// The variable that is being written, or that led to what is being written.
+    pub variable: String,
+    /// Channels, in order of discovery, with the references found and the variable that led there first.
+    pub chans: Vec<(*const Chan, i64, String)>,
+    /// Generators, in order of discovery.
+    pub generators: Vec<(*const Task, String)>,
+    /// The variable that led to each shared object.
+    pub shared: Vec<String>,
+    chan_indices: FxHashMap<*const Chan, usize>,
+}
+
+impl Reach {
+    fn chan(&mut self, chan: *const Chan) {
+        let next = self.chans.len();
+        let index = *self.chan_indices.entry(chan).or_insert(next);
+        if index == next {
+            self.chans.push((chan, 0, self.variable.clone()));
+        }
+        self.chans[index].1 += 1;
+    }
+}
+
 /// Writes values.
 pub struct Encoder<'p> {
+    /// Set while a generator is saved by itself: tasks and scopes cannot be saved then.
+    pub reach: Option<Reach>,
     program: &'p Program,
     shared: FxHashMap<*const u8, u64>,
     shared_queue: Vec<Waiting>,
@@ -70,7 +97,7 @@ pub struct Encoder<'p> {
 impl<'p> Encoder<'p> {
     /// Nothing is written yet.
     pub fn new(program: &'p Program) -> Self {
-        Self { program, shared: FxHashMap::default(), shared_queue: Vec::new() }
+        Self { reach: None, program, shared: FxHashMap::default(), shared_queue: Vec::new() }
     }
 
     /// How many shared objects there are so far.
@@ -103,6 +130,9 @@ impl<'p> Encoder<'p> {
                 }
                 out.extend_from_slice(std::slice::from_raw_parts(at, size));
                 return Ok(());
+            }
+            if let Some(reach) = &mut self.reach {
+                note(reach, at, facts.kind)?;
             }
             match facts.kind {
                 Kind::Bool => out.push(*at),
@@ -197,6 +227,9 @@ impl<'p> Encoder<'p> {
                 let id = *self.shared.entry(object).or_insert(next);
                 if id == next {
                     self.shared_queue.push(waiting);
+                    if let Some(reach) = &mut self.reach {
+                        reach.shared.push(reach.variable.clone());
+                    }
                 }
                 write_word(out, Word::Shared(id));
             } else {
@@ -325,6 +358,24 @@ impl<'p> Encoder<'p> {
         let count = unsafe { self.contents(out, waiting, locals)? };
         Ok((self.program.type_index(waiting.ty), count))
     }
+}
+
+/// Notes what a value leads to; fails for what belongs to the running program alone.
+unsafe fn note(reach: &mut Reach, at: *const u8, kind: Kind) -> Result<(), Unsavable> {
+    // SAFETY: the caller's value is of this kind.
+    let object = match kind {
+        Kind::Chan | Kind::Task | Kind::Scope | Kind::Gen => unsafe { pointer(at) },
+        _ => return Ok(()),
+    };
+    let holds = |what: &str| Unsavable(format!("variable `{}` holds {what}", reach.variable));
+    match kind {
+        _ if object.is_null() => {}
+        Kind::Chan => reach.chan(object.cast()),
+        Kind::Gen => reach.generators.push((object.cast(), reach.variable.clone())),
+        Kind::Task => return Err(holds("a task")),
+        _ => return Err(holds("a scope")),
+    }
+    Ok(())
 }
 
 /// The pointer at an address.

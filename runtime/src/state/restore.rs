@@ -17,11 +17,11 @@ use crate::sched::park::{init_nodes, node_of, target_of};
 use crate::scope::Scope;
 use crate::world::{World, extra_of, free_scope, new_scope, new_task};
 use orion_abi::desc::{
-    ARM_AFTER, ARM_GEN, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, PointDesc, PointKind, SlotDesc,
+    ARM_AFTER, ARM_GEN, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, PointDesc, PointKind,
 };
 use orion_abi::frame::{FRAME_COMPLETED as ABI_COMPLETED, FRAME_ENDED as ABI_ENDED};
 use orion_abi::outcome::{OUTCOME_DONE, OUTCOME_UNWIND, STATUS_RETURNED};
-use orion_abi::{Ctx, Frame, Site, WaitNode};
+use orion_abi::{Ctx, Frame, Site, TypeDesc, WaitNode};
 use orion_fast::chan::place;
 use orion_fast::task::{
     TASK_GENERATOR, TASK_HANDLE, TASK_IDLING, TASK_ORPHAN, TASK_STOPPING, Task,
@@ -32,7 +32,7 @@ use orion_format::image::Image;
 use orion_format::matching::{Difference, FrameMatch};
 use orion_format::world::{
     CAUSE_CANCELLED, CAUSE_PANIC, ChannelItem, FRAME_COMPLETED, FRAME_ENDED, FrameItem, PanicItem,
-    TASK_ENDED, TASK_WAITING, TaskItem, TraceItem, Waiter,
+    Progress, TASK_ENDED, TASK_WAITING, TaskItem, TraceItem, Waiter,
 };
 use std::collections::BTreeMap;
 use std::ptr::null_mut;
@@ -74,6 +74,9 @@ pub unsafe fn restore(
         let ctx = crate::world::Worker::ctx((*world).worker);
         let mut restore =
             Restore { world, ctx, program, image, decoder: Decoder::new(program, image, ctx) };
+        if image.globals.progress != Progress::Running {
+            return Err(FormatError::corrupt("it is a generator and no program's state").into());
+        }
         let frames = restore.match_all()?;
         restore.make_scopes()?;
         restore.make_tasks()?;
@@ -81,12 +84,7 @@ pub unsafe fn restore(
             restore.task(task, matches)?;
         }
         restore.finish_values()?;
-        if !restore.decoder.differences.is_empty() {
-            let mut told = std::mem::take(&mut restore.decoder.differences);
-            told.sort();
-            told.dedup();
-            return Err(RestoreError::Differences(told.iter().map(ToString::to_string).collect()));
-        }
+        restore.refuse_differences()?;
         restore.link_waiters()?;
         restore.check_handles()?;
         restore.finish_scopes();
@@ -94,6 +92,54 @@ pub unsafe fn restore(
         restore.globals();
     }
     Ok(())
+}
+
+/// Makes a generator that was saved by itself, with what it holds, in a world that goes on. After an error the world must not be used: try
+/// it in another one first.
+///
+/// # Errors
+/// When the image is wrong, the program cannot take it over, or the generator is not of the type.
+///
+/// # Safety
+/// `world` is valid; `program` describes its program, `ty` is one of its types.
+pub unsafe fn restore_generator(
+    world: *mut World,
+    program: &Program,
+    image: &Image<'_>,
+    ty: *const TypeDesc,
+) -> Result<*mut Task, RestoreError> {
+    let Progress::Generator(root) = image.globals.progress else {
+        return Err(FormatError::corrupt("it is no generator").into());
+    };
+    // SAFETY: the caller's promise.
+    unsafe {
+        let ctx = crate::world::Worker::ctx((*world).worker);
+        let mut restore =
+            Restore { world, ctx, program, image, decoder: Decoder::new(program, image, ctx) };
+        restore.decoder.new_ids = true;
+        let own = image.tasks[&root].generator.and_then(|generator| generator.ty);
+        let matched = own.and_then(|own| restore.decoder.matching.ty(own).ok());
+        if matched != Some(program.type_index(ty)) {
+            let was = own.map_or("ended", |own| image.schema.str(image.schema.ty(own).name));
+            let wanted = (*ty).name.as_str();
+            let told = format!("it is a `{was}`, and `{wanted}` is wanted");
+            return Err(RestoreError::Differences(vec![told]));
+        }
+        let frames = restore.match_all()?;
+        restore.make_tasks()?;
+        for (task, matches) in image.tasks.values().zip(&frames) {
+            restore.task(task, matches)?;
+        }
+        restore.finish_values()?;
+        restore.refuse_differences()?;
+        restore.link_waiters()?;
+        // Nothing in the image holds it: whoever loads it does.
+        if !restore.decoder.handles.insert(root) {
+            return Err(FormatError::corrupt("the generator holds itself").into());
+        }
+        restore.check_handles()?;
+        Ok(restore.decoder.tasks[&root])
+    }
 }
 
 /// What stands in the way of taking a state over, without making anything. Empty: nothing.
@@ -189,6 +235,17 @@ impl<'a> Restore<'a> {
         }
         let told = self.decoder.differences.iter().map(ToString::to_string).collect();
         Err(RestoreError::Differences(told))
+    }
+
+    /// Closures that were met and that the program lacks.
+    fn refuse_differences(&mut self) -> Result<(), RestoreError> {
+        let mut told = std::mem::take(&mut self.decoder.differences);
+        if told.is_empty() {
+            return Ok(());
+        }
+        told.sort();
+        told.dedup();
+        Err(RestoreError::Differences(told.iter().map(ToString::to_string).collect()))
     }
 
     fn site(&mut self, id: u64) -> *const Site {
@@ -310,10 +367,18 @@ impl<'a> Restore<'a> {
                 Some(Ok(index)) => std::ptr::from_ref(self.program.types[index as usize].desc),
                 Some(Err(_)) => return corrupt(format!("generator {} has no type", item.id)),
             };
+            let mut id = item.id;
+            if self.decoder.new_ids {
+                if item.flags & (TASK_ORPHAN | TASK_STOPPING) != 0 {
+                    return corrupt(format!("generator {id} does not stand still"));
+                }
+                id = (*self.world).next_task_id;
+                (*self.world).next_task_id += 1;
+            }
             if item.flags & TASK_ORPHAN != 0 && item.state != TASK_ENDED {
                 (*self.world).orphans += 1;
             }
-            Ok(crate::generator::new(self.ctx, item.id, ty, site).cast())
+            Ok(crate::generator::new(self.ctx, id, ty, site).cast())
         }
     }
 
@@ -402,7 +467,6 @@ impl<'a> Restore<'a> {
                 let Some(slot) = slots.get(*target as usize) else {
                     return corrupt("a variable has no place");
                 };
-                self.decoder.null_allowed = may_be_null(point, slot);
                 self.decoder.value(&mut value, slot_at(frame, slot.offset), slot.ty, locals)?;
                 value.end()?;
             }
@@ -420,6 +484,9 @@ impl<'a> Restore<'a> {
                 let item = &image.channels[&id];
                 self.channel(item)?;
                 self.decoder.finish_shared()?;
+            }
+            if self.decoder.new_ids {
+                return Ok(());
             }
             // They were made as they were met; the world lists them by age.
             let mut chans: Vec<_> =
@@ -604,6 +671,11 @@ impl<'a> Restore<'a> {
                     ARM_SEND | ARM_RECV if !target.is_null() && (*node).target.is_null() => {
                         return lost("waits for a channel that does not know of it");
                     }
+                    ARM_SEND | ARM_RECV
+                        if target.is_null() && kind_of(point) != PointKind::Select =>
+                    {
+                        return lost("waits for no channel");
+                    }
                     ARM_JOIN | ARM_SCOPE if target.is_null() => {
                         return lost("waits for nothing");
                     }
@@ -695,12 +767,6 @@ impl<'a> Restore<'a> {
             (*(*world).worker).countdown = globals.countdown;
         }
     }
-}
-
-/// Whether a slot may hold a null channel: that of an arm whose guard was false.
-fn may_be_null(point: &PointDesc, slot: &SlotDesc) -> bool {
-    let is_target = arms_of(point).iter().any(|arm| arm.target_offset == slot.offset);
-    is_target && kind_of(point) == PointKind::Select
 }
 
 /// A slot's value: its length, and that many bytes.

@@ -354,7 +354,7 @@ impl Build {
             point_count: points.len() as u32,
             points: leak_all(points),
             frame_size: FRAME_BYTES,
-            generator: std::ptr::null(),
+            generator: null(),
         };
         let desc = leak(desc);
         TABLE.with_borrow_mut(|table| table[index] = desc);
