@@ -27,7 +27,7 @@ use link::LinkError;
 use orion_codegen::{OptLevel, Output};
 use orion_diagnostics::{Diagnostic, ErrorCode, has_errors, sort_and_dedup};
 use orion_syntax::ast::printer;
-use orion_syntax::{SourceMap, Span};
+use orion_syntax::{SourceFile, SourceMap, Span};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -180,7 +180,7 @@ impl Session {
         let mut program = self.check(path)?;
         if program.main.is_none() {
             let message = format!("`{}` has no `main`", path.display());
-            let span = self.sources.files().next().map_or(Span::BUILTIN, |file| file.span());
+            let span = self.sources.files().next().map_or(Span::BUILTIN, SourceFile::span);
             let span = Span::new(span.file, 0, 0);
             self.diagnostics.push(
                 Diagnostic::new(ErrorCode::E0114, span, message)

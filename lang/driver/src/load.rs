@@ -13,7 +13,7 @@ use orion_syntax::{FileId, SourceMap, Span};
 use orion_typeck::SourceModule;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The largest source file. It is the parser's limit: the size is looked at before the file is
 /// read, so that a huge one costs nothing.
@@ -86,7 +86,7 @@ fn library_source(
 
 fn module_source(
     name: &str,
-    path: &PathBuf,
+    path: &Path,
     span: Span,
     sources: &mut SourceMap,
     diagnostics: &mut Vec<Diagnostic>,

@@ -5,9 +5,9 @@
 //! places, as soon as it is known. A test passes when its program ends with status 0. Invariant:
 //! nothing is left in the file system.
 
-use crate::{Options, Report, Session, compile, link};
+use crate::link::{self, LinkError};
+use crate::{Options, Report, Session, compile};
 use std::fs;
-use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -87,7 +87,7 @@ impl Session {
             let object = Self::generate_from(&mir, orion_codegen::Output::Object, options);
             let failure = match link_and_run(&object) {
                 Ok(failure) => failure,
-                Err(error) => return self.fail(error).map(drop),
+                Err(error) => return self.fail(crate::link_failure(&error)).map(drop),
             };
             let name = test.name.to_string();
             on_result(&TestResult { file: path.to_path_buf(), name, failure });
@@ -96,12 +96,13 @@ impl Session {
     }
 }
 
-fn link_and_run(object: &[u8]) -> Result<Option<String>, orion_diagnostics::Diagnostic> {
-    let temporary = |error: io::Error| crate::link_failure(&link::LinkError::Temporary(error));
-    let folder = tempfile::Builder::new().prefix("orionc-").tempdir().map_err(temporary)?;
+fn link_and_run(object: &[u8]) -> Result<Option<String>, LinkError> {
+    let folder =
+        tempfile::Builder::new().prefix("orionc-").tempdir().map_err(LinkError::Temporary)?;
     let program = folder.path().join("test");
-    link::link_executable(object, &program).map_err(|error| crate::link_failure(&error))?;
-    let output = Command::new(&program).stdin(Stdio::null()).output().map_err(temporary)?;
+    link::link_executable(object, &program)?;
+    let output =
+        Command::new(&program).stdin(Stdio::null()).output().map_err(LinkError::Temporary)?;
     if output.status.success() {
         return Ok(None);
     }
