@@ -71,7 +71,12 @@ enum Ran {
 ///
 /// # Safety
 /// `ctx` heads a worker with a world.
-pub unsafe fn new(ctx: *mut Ctx, id: u64, ty: *const TypeDesc, site: *const Site) -> *mut Generator {
+pub unsafe fn new(
+    ctx: *mut Ctx,
+    id: u64,
+    ty: *const TypeDesc,
+    site: *const Site,
+) -> *mut Generator {
     // SAFETY: the block has room for a generator.
     unsafe {
         let generator = block_alloc(ctx, size_of::<Generator>()).cast::<Generator>();
@@ -121,7 +126,18 @@ unsafe fn link(world: *mut World, generator: *mut Generator) {
 pub unsafe fn free(ctx: *mut Ctx, generator: *mut Generator) {
     // SAFETY: linked generators are alive.
     unsafe {
-        let world = world_of(ctx);
+        unlink(world_of(ctx), generator);
+        block_free(ctx, generator.cast(), size_of::<Generator>());
+    }
+}
+
+/// Takes a generator out of the world's list.
+///
+/// # Safety
+/// It is linked.
+pub unsafe fn unlink(world: *mut World, generator: *mut Generator) {
+    // SAFETY: linked generators are alive.
+    unsafe {
         let (prev, next) = ((*generator).all_prev, (*generator).all_next);
         if prev.is_null() {
             (*world).first_generator = next;
@@ -133,7 +149,6 @@ pub unsafe fn free(ctx: *mut Ctx, generator: *mut Generator) {
         } else {
             (*next).all_prev = prev;
         }
-        block_free(ctx, generator.cast(), size_of::<Generator>());
     }
 }
 
@@ -837,7 +852,8 @@ unsafe fn is_linear(ty: *const TypeDesc) -> bool {
                     work.extend(fields((*ty).fields, (*ty).count).iter().map(|f| f.ty));
                 }
                 TypeKind::Sum | TypeKind::BoxedStruct | TypeKind::BoxedSum => {
-                    let count = if type_kind(ty) == TypeKind::BoxedStruct { 1 } else { (*ty).count };
+                    let count =
+                        if type_kind(ty) == TypeKind::BoxedStruct { 1 } else { (*ty).count };
                     for tag in 0..count as usize {
                         let variant = variant(ty, tag);
                         work.extend(fields(variant.fields, variant.count).iter().map(|f| f.ty));

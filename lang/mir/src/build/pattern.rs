@@ -13,7 +13,9 @@ use rustc_hash::FxHashSet;
 
 use super::builder::Builder;
 use super::expr::{collect_changes, is_place};
-use crate::body::{BinOp, Block, Const, Local, Operand, Place, Proj, Rvalue, TerminatorKind};
+use crate::body::{
+    BinOp, Block, Const, Local, Operand, Place, Proj, Rvalue, StatementKind, TerminatorKind,
+};
 use crate::intrinsic::Intrinsic;
 use crate::ty::{IntTy, TyKind};
 
@@ -153,9 +155,49 @@ impl<'h> Builder<'_, '_, 'h> {
         self.bind_all(bindings);
     }
 
-    fn bind_all(&mut self, bindings: Vec<Binding>) {
+    fn bind_moved_rest(&mut self, id: hir::LocalId, list: Place, front: usize, back: usize) {
+        let list_ty = self.place_ty(&list);
+        let i64 = self.i64();
+        let list = self.own(list);
+        let list = self.temp_of(list_ty, Rvalue::Use(list));
+        self.push(StatementKind::MakeUnique(list.into()));
+        let item = match *self.cx.types.kind(list_ty) {
+            TyKind::List(item) => item,
+            _ => unreachable!("a list"),
+        };
+        let element = |index| Place { local: list, projection: vec![Proj::Index(index)] };
+        for _ in 0..front {
+            let zero = self.const_i64(0);
+            let first = self.temp_of(i64, Rvalue::Use(zero));
+            self.temp_of(item, Rvalue::Take(element(first)));
+            let args = vec![Operand::Move(list), Operand::Borrow(first.into())];
+            self.assign(list, Rvalue::Intrinsic(Intrinsic::ListCloseGap, args));
+        }
+        for _ in 0..back {
+            let len = self.temp_of(i64, Rvalue::Len(list.into()));
+            let one = self.const_i64(1);
+            let last = Rvalue::Binary(BinOp::Sub, Operand::Borrow(len.into()), one);
+            let last = self.temp_of(i64, last);
+            self.temp_of(item, Rvalue::Take(element(last)));
+            self.push(StatementKind::SetLen(list.into(), Operand::Borrow(last.into())));
+        }
+        let rest = self.own_local(list);
+        self.bind(id, rest);
+    }
+
+    fn bind_all(&mut self, mut bindings: Vec<Binding>) {
+        // The rest of a list that cannot be copied is what is left of it when the others have been taken.
+        bindings.sort_by_key(|binding| matches!(binding, Binding::Rest(..)));
         for binding in bindings {
             match binding {
+                Binding::Rest(id, list, front, back)
+                    if {
+                        let ty = self.place_ty(&list);
+                        self.cx.is_linear(ty)
+                    } =>
+                {
+                    self.bind_moved_rest(id, list, front, back);
+                }
                 Binding::Place(id, place) => {
                     let value = self.own(place);
                     self.bind(id, value);
