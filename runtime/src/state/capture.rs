@@ -221,6 +221,11 @@ impl<'p> Capture<'p> {
             globals.ready.clear();
             globals.idlers.clear();
             globals.args.clear();
+            globals.random = [[0; 4]; 2];
+            globals.seed = 0;
+            globals.seeded = false;
+            globals.hash_seed = 0;
+            globals.countdown = 0;
             globals.wake_at_ns = None;
         }
         globals.progress = progress;
