@@ -74,7 +74,13 @@ impl<'a> Builder<'a> {
                 let colons = self.cursor.word("::");
                 Doc::concat(vec![colons, self.types(type_args, end)])
             }
-            // `.0`, `?`
+            ExprKind::TupleField { .. } => {
+                let (dot, number) = (self.cursor.word("."), self.cursor.take());
+                // Apart from its dot, `0.1` would be a float.
+                let apart = if dot.breaks() || number.is_multi() { " " } else { "" };
+                Doc::concat(vec![dot, number, Doc::text(apart)])
+            }
+            // `?`
             _ => self.cursor.take_until(end),
         }
     }
