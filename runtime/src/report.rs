@@ -12,9 +12,7 @@ use orion_abi::{
 };
 use orion_fast::{
     chan::Chan,
-    task::{
-        TASK_ENDED, TASK_GENERATOR, TASK_IDLING, TASK_ORPHAN, TASK_READY, TASK_WAITING, Task,
-    },
+    task::{TASK_ENDED, TASK_GENERATOR, TASK_IDLING, TASK_ORPHAN, TASK_READY, TASK_WAITING, Task},
 };
 
 use crate::{

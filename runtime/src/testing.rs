@@ -9,8 +9,8 @@ use orion_abi::{
     ArmDesc, Ctx, FnDesc, Frame, PointDesc, ProgramDesc, Site, SlotDesc, StaticStr, TypeDesc,
     WaitNode,
     desc::{
-        ARM_AFTER, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, NO_SLOT, PointKind,
-        SLOT_CONSUMED, SLOT_DEST, SLOT_LIVE, TYPE_NEEDS_DROP, TypeKind,
+        ARM_AFTER, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, NO_SLOT, PointKind, SLOT_CONSUMED,
+        SLOT_DEST, SLOT_LIVE, TYPE_NEEDS_DROP, TypeKind,
     },
     frame::{FRAME_ENDED, FRAME_RESULT_OFFSET, FRAME_WAITING, HANDLE_TO_PROMISE_BYTES},
     outcome::{STATUS_RETURNED, STATUS_UNWINDING},

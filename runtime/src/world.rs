@@ -476,10 +476,13 @@ pub unsafe fn free_chan(ctx: *mut Ctx, chan: *mut Chan) {
 /// # Safety
 /// `ctx` heads a worker.
 pub unsafe fn new_scope(ctx: *mut Ctx, id: u64, owner: *mut Task, site: *const Site) -> *mut Scope {
-    let scope = Box::into_raw(Box::new(Scope::new(id, owner, site)));
-    // SAFETY: the scope is fresh.
-    unsafe { World::link_scope(world_of(ctx), scope) };
-    scope
+    // SAFETY: the block has room for a scope.
+    unsafe {
+        let scope = orion_fast::blocks::block_alloc(ctx, size_of::<Scope>()).cast::<Scope>();
+        scope.write(Scope::new(id, owner, site));
+        World::link_scope(world_of(ctx), scope);
+        scope
+    }
 }
 
 /// Frees a scope without tasks.
@@ -487,10 +490,11 @@ pub unsafe fn new_scope(ctx: *mut Ctx, id: u64, owner: *mut Task, site: *const S
 /// # Safety
 /// Nobody refers to the scope any more.
 pub unsafe fn free_scope(ctx: *mut Ctx, scope: *mut Scope) {
-    // SAFETY: scopes come from a box.
+    // SAFETY: the scope is the caller's to free.
     unsafe {
         World::unlink_scope(world_of(ctx), scope);
-        drop(Box::from_raw(scope));
+        drop((*scope).failure.take());
+        orion_fast::blocks::block_free(ctx, scope.cast(), size_of::<Scope>());
     }
 }
 

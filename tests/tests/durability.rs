@@ -166,6 +166,47 @@ fn one_of_everything_survives() {
 }
 
 #[test]
+fn generators_are_saved_where_they_stand() {
+    let case = Case::new("generators");
+    case.expect(PAUSED, "Some(1) Some(\"first\") Some(0) Some(0)\n");
+    let second = "Some(2) Some(\"four 4\") Some(1) Some(0) Some(10)\n";
+    case.expect(PAUSED, second);
+    case.expect(PAUSED, "between 0\n");
+    case.expect(PAUSED, "between 1\n");
+    let last = "between 2\nSome(3) None 4 shelf Some(20)\ninner ends\na ends\nb ends\n";
+    case.expect(0, last);
+}
+
+#[test]
+fn a_saved_generator_goes_on_in_another_process() {
+    let case = Case::new("saved_generator");
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(&case.program);
+        command.args(arguments).env_remove("ORION_FORCE");
+        process::run(&mut command, b"").unwrap_or_else(|error| panic!("{error}"))
+    };
+    let saved = run(&[]);
+    assert_eq!(saved.status, 0, "{}", saved.describe());
+    let text = saved.stdout.trim_end();
+    let loaded = run(&[text]);
+    assert_eq!(loaded.stdout, "Some(41) Some(42)\nit ends\n", "{}", loaded.describe());
+    // A cut and a flipped digit are errors, and nothing worse.
+    for (from, to) in [(0, 40), (2, text.len() - 2), (0, text.len() - 10)] {
+        let cut = run(&[&text[from..to]]);
+        assert_eq!(cut.status, 0, "{}", cut.describe());
+        assert!(!cut.stdout.contains("Some"), "{}", cut.describe());
+    }
+    for at in (0..text.len()).step_by(97) {
+        let mut flipped = text.as_bytes().to_vec();
+        flipped[at] = if flipped[at] == b'0' { b'1' } else { b'0' };
+        let flipped = String::from_utf8(flipped).expect("digits");
+        let seen = run(&[&flipped]);
+        assert_eq!(seen.status, 0, "{}", seen.describe());
+        assert!(!seen.stdout.contains("Some"), "digit {at}: {}", seen.describe());
+    }
+}
+
+#[test]
 fn a_hundred_thousand_blocked_tasks_are_saved_killed_and_joined() {
     let case = Case::new("many_blocked");
     let mut child = case.start(&["--every", "0s"]);
@@ -401,4 +442,28 @@ fn nothing_but_the_state_and_its_lock_is_left() {
     let mut names: Vec<_> = entries.map(|e| e.expect("an entry").file_name()).collect();
     names.sort();
     assert_eq!(names, ["state", "state.lock"]);
+}
+
+#[test]
+fn a_state_can_be_shown_without_the_program() {
+    let case = Case::new("deep_locals");
+    case.expect(PAUSED, "");
+    let show = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_orionc-under-test"));
+        command.current_dir(case.folder.path()).args(["state", "show"]).args(arguments);
+        process::run(&mut command, b"").expect("it runs")
+    };
+    let seen = show(&["state"]);
+    assert_eq!(seen.status, 0, "{}", seen.describe());
+    for part in
+        ["deep_locals", "\"deep\"", "smallest", "-9223372036854775808", "Tagged(\"x\", [7])"]
+    {
+        assert!(seen.stdout.contains(part), "`{part}` is missing: {}", seen.describe());
+    }
+    let seen = show(&["state", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&seen.stdout).expect("JSON");
+    assert_eq!(json["program"], "deep_locals");
+    assert_eq!(show(&["missing"]).status, UNWRITABLE);
+    fs::write(case.state(), "nothing of the kind").expect("written");
+    assert_eq!(show(&["state"]).status, REFUSED);
 }

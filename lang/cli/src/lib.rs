@@ -9,13 +9,15 @@ mod format;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use orion_diagnostics::{Diagnostic, ErrorCode, human, json};
-use orion_driver::{Emit, Options, Outcome, Report};
+use orion_driver::{Emit, Options, Outcome, Report, StateError};
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Errors in the program.
 const EXIT_ERRORS: u8 = 1;
+/// A state file that is none, or corrupt: `EX_DATAERR`.
+const EXIT_REFUSED: u8 = 65;
 /// A wrong command line: `EX_USAGE` of sysexits.h.
 const EXIT_USAGE: u8 = 64;
 /// An output that cannot be written: `EX_IOERR`.
@@ -46,6 +48,9 @@ enum Command {
     Test(Test),
     /// Put source files into the one layout
     Fmt(format::Format),
+    /// Look at state files
+    #[command(subcommand)]
+    State(State),
     /// Explain an error code
     Explain {
         /// The code, as in `E0010`
@@ -104,6 +109,18 @@ struct Test {
     level: u8,
 }
 
+#[derive(Subcommand)]
+enum State {
+    /// Print tasks with their stacks and variables, channels and timers
+    Show {
+        /// The state file
+        file: PathBuf,
+        /// Print JSON for tools
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Stage {
     /// The syntax tree
@@ -146,6 +163,7 @@ pub fn main() -> ExitCode {
         Command::Check { program } => finish(&orion_driver::check(&program), format),
         Command::Test(arguments) => test(&arguments, format),
         Command::Fmt(arguments) => format::run(&arguments, format),
+        Command::State(State::Show { file, json }) => show_state(&file, json),
         Command::Explain { code } => explain(&code),
     }
 }
@@ -182,6 +200,16 @@ fn explain(code: &str) -> ExitCode {
         return ExitCode::from(EXIT_USAGE);
     };
     write_text(code.page())
+}
+
+fn show_state(file: &Path, json: bool) -> ExitCode {
+    let (status, why) = match orion_driver::show_state(file, json) {
+        Ok(text) => return write_text(&text),
+        Err(StateError::Unreadable(why)) => (EXIT_OUTPUT, why),
+        Err(StateError::Corrupt(why)) => (EXIT_REFUSED, why),
+    };
+    eprintln!("error: cannot show the state `{}`: {why}", file.display());
+    ExitCode::from(status)
 }
 
 /// Runs tests: a line for each, the output of those that failed, and a summary.

@@ -17,10 +17,12 @@ mod library;
 mod link;
 mod load;
 mod output;
+mod state;
 mod testing;
 
 pub use format::{Formatted, format, format_text, source_files};
 pub use orion_parser::FILE_BYTES_MAX;
+pub use state::{StateError, show_state};
 pub use testing::{TestResult, test};
 
 use link::LinkError;

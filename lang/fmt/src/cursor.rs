@@ -177,8 +177,9 @@ impl<'a> Cursor<'a> {
     pub fn skip(&mut self, expected: &str) -> Option<Doc<'a>> {
         let token = *self.tokens.get(self.next).filter(|_| self.peek() == expected)?;
         let mut parts = Vec::new();
+        let mut own_line = false;
         while let Some((start, text)) = self.peek_comment() {
-            let own_line = self.gap().contains('\n') || is_doc_comment(text);
+            own_line |= self.gap().contains('\n') || is_doc_comment(text);
             self.take_comment(start, text);
             if own_line {
                 parts.extend([Doc::fresh(), Doc::verbatim(text)]);
@@ -187,7 +188,11 @@ impl<'a> Cursor<'a> {
             }
         }
         self.advance(token);
-        parts.extend(self.trailing());
+        let trailing = self.trailing();
+        if own_line && !trailing.is_empty() {
+            parts.push(Doc::hard());
+        }
+        parts.extend(trailing);
         Some(Doc::concat(parts))
     }
 

@@ -306,3 +306,26 @@ fn lists_that_the_loop_shares_are_made_unshared_in_it() {
     b.set(0, all, Rvalue::List(lists, vec![]));
     assert_eq!(unique_place(&mut kit, b), "inside");
 }
+
+#[test]
+fn an_element_that_is_only_looked_at_is_not_counted() {
+    for changed in [false, true] {
+        let mut kit = kit();
+        let t = kit.t;
+        let mut b = kit.body("f", &[t.strs, t.i64], t.unit);
+        let x = b.local(t.str);
+        b.body.locals[x.index()].name = Some("x".into());
+        let element = Place { local: Local(1), projection: vec![Proj::Index(Local(2))] };
+        b.set(0, x, Rvalue::Use(copy(element)));
+        if changed {
+            b.set(0, Local(2), Rvalue::Binary(BinOp::Add, copy(Local(2)), int(1)));
+        }
+        b.set(0, Local(0), common::print_str(borrow(x)));
+        b.set(0, Local(0), common::print_str(borrow(x)));
+        b.ret(0);
+        let id = kit.add(b);
+        let text = kit.finished(id);
+        assert_eq!(text.contains("= copy _1[_2]"), changed, "{text}");
+        assert_eq!(text.matches("Print(borrow _1[_2])").count(), if changed { 0 } else { 2 });
+    }
+}

@@ -25,6 +25,8 @@ pub enum Reason {
     MapKey,
     /// `v, ok := <-ch` needs a value for `v` once the channel is closed.
     ReceiveOk,
+    /// A loop over a generator sends a value each round.
+    GeneratorLoop,
 }
 
 /// A class that a type must have.
@@ -167,6 +169,9 @@ impl Globals<'_> {
             Reason::MapKey => format!("a `{text}` cannot be the key of a map"),
             Reason::ReceiveOk => {
                 format!("`v, ok := <-ch` needs a default value, and `{text}` has none")
+            }
+            Reason::GeneratorLoop => {
+                format!("`for` sends a default value to the generator, and `{text}` has none")
             }
         };
         let span = match &obligation.reason {

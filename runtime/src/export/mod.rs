@@ -85,11 +85,11 @@ macro_rules! check_all {
 mod all {
     pub use super::{chans::*, list::*, memory::*, text::*, world::*};
     pub use crate::generator::*;
-    pub use crate::state::generators::*;
     pub use crate::sched::{
         cancel::orion_request_cancel, fail::*, join::*, ops::*, park::orion_park, scopes::*,
         select::orion_try_select,
     };
+    pub use crate::state::generators::*;
     pub use orion_fast::{
         blocks::{orion_alloc, orion_frame_alloc, orion_frame_free, orion_free},
         chan::{orion_park_recv, orion_park_send, orion_try_recv, orion_try_send},

@@ -101,7 +101,7 @@ unsafe fn drain(ctx: *mut Ctx) {
     let worker = worker_of(ctx);
     // SAFETY: the list's invariant; no borrow of it lives across `destroy`.
     unsafe {
-        if (*worker).dropping {
+        if (*worker).dropping || (*worker).dead.is_empty() {
             return;
         }
         (*worker).dropping = true;
@@ -138,7 +138,24 @@ unsafe fn release_at(ctx: *mut Ctx, value: *mut u8, ty: *const TypeDesc) {
                     block_free(ctx, object, bytes);
                 }
             }
-            TypeKind::List | TypeKind::Fn | TypeKind::Chan | TypeKind::Scope => {
+            TypeKind::List | TypeKind::Chan => {
+                let object = *value.cast::<*mut u8>();
+                if !object.is_null() && release(object) {
+                    if needs_drop((*ty).elem) {
+                        (*worker_of(ctx)).dead.push(Dead { object, ty });
+                    } else {
+                        // Without parts that could nest there is nothing to put off.
+                        destroy(ctx, Dead { object, ty });
+                    }
+                }
+            }
+            TypeKind::Scope => {
+                let object = *value.cast::<*mut u8>();
+                if !object.is_null() && release(object) {
+                    free_scope(ctx, object.cast::<Scope>());
+                }
+            }
+            TypeKind::Fn => {
                 let object = *value.cast::<*mut u8>();
                 if !object.is_null() && release(object) {
                     (*worker_of(ctx)).dead.push(Dead { object, ty });
@@ -200,14 +217,15 @@ unsafe fn destroy(ctx: *mut Ctx, dead: Dead) {
             }
             TypeKind::Chan => {
                 let chan = object.cast::<Chan>();
-                for index in 0..(*chan).len {
-                    release_at(ctx, place(chan, index), (*chan).elem);
+                if needs_drop((*chan).elem) {
+                    for index in 0..(*chan).len {
+                        release_at(ctx, place(chan, index), (*chan).elem);
+                    }
                 }
                 (*chan).len = 0;
                 free_chan(ctx, chan);
             }
             TypeKind::Gen => crate::generator::release(ctx, object.cast()),
-            TypeKind::Scope => free_scope(ctx, object.cast::<Scope>()),
             _ => unreachable!("only these kinds are put on the list"),
         }
     }

@@ -82,6 +82,11 @@ unsafe fn settle(ctx: *mut Ctx, task: *mut Task) {
     // SAFETY: the task is alive until `reap`.
     unsafe {
         let scope = (*task).scope.cast::<Scope>();
+        if (*task).joiner.is_null() && (*task).flags & TASK_HANDLE != 0 {
+            // The commonest case: it will be joined, nobody waits yet.
+            scopes::task_ended(ctx, scope);
+            return;
+        }
         // The task's own count may go with it before the scope has been told.
         retain(scope.cast());
         let node = (*task).joiner;

@@ -476,32 +476,33 @@ unsafe fn globals<'w>(
     shared_count: u64,
     site_count: u64,
 ) -> Globals<'w> {
-    // SAFETY: the world outlives the commit that is written from these.
+    // SAFETY: the world outlives the commit that is written from these, and nothing changes it meanwhile.
     unsafe {
-        let ready = queued(&(*(*world).worker).head.ready);
-        let main = (*world).main;
+        let world: &'w World = &*world;
+        let ready = queued(&(*world.worker).head.ready);
+        let main = world.main;
         let wake_at_ns =
-            (*world).timers.first().map(|timer| timer.deadline_ns).filter(|_| ready.is_empty());
-        let args: &'w [String] = &*(&raw const (*world).args);
+            world.timers.first().map(|timer| timer.deadline_ns).filter(|_| ready.is_empty());
+        let args = &world.args;
         Globals {
             progress: Progress::Running,
             now_ns,
             next_ids: [
-                (*world).next_task_id,
-                (*world).next_chan_id,
-                (*world).next_scope_id,
+                world.next_task_id,
+                world.next_chan_id,
+                world.next_scope_id,
                 shared_count + 1,
                 site_count + 1,
-                (*world).timers.next_sequence,
+                world.timers.next_sequence,
             ],
             main_task: if main.is_null() { 0 } else { (*main).id },
             ready,
-            idlers: queued(&(*world).idlers),
-            random: [(*world).rng.state, (*world).program_rng.state],
-            seed: (*world).seed,
-            seeded: (*world).clock.is_virtual(),
-            countdown: (*(*world).worker).countdown,
-            hash_seed: (*world).hash_seed,
+            idlers: queued(&world.idlers),
+            random: [world.rng.state, world.program_rng.state],
+            seed: world.seed,
+            seeded: world.clock.is_virtual(),
+            countdown: (*world.worker).countdown,
+            hash_seed: world.hash_seed,
             args: args.iter().map(String::as_str).collect(),
             wake_at_ns,
         }

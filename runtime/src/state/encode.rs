@@ -362,11 +362,11 @@ impl<'p> Encoder<'p> {
 
 /// Notes what a value leads to; fails for what belongs to the running program alone.
 unsafe fn note(reach: &mut Reach, at: *const u8, kind: Kind) -> Result<(), Unsavable> {
-    // SAFETY: the caller's value is of this kind.
-    let object = match kind {
-        Kind::Chan | Kind::Task | Kind::Scope | Kind::Gen => unsafe { pointer(at) },
-        _ => return Ok(()),
-    };
+    if !matches!(kind, Kind::Chan | Kind::Task | Kind::Scope | Kind::Gen) {
+        return Ok(());
+    }
+    // SAFETY: the caller's value is of this kind: a pointer.
+    let object = unsafe { pointer(at) };
     let holds = |what: &str| Unsavable(format!("variable `{}` holds {what}", reach.variable));
     match kind {
         _ if object.is_null() => {}

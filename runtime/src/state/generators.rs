@@ -64,9 +64,8 @@ unsafe fn save(world: *mut World, root: *mut Task) -> Result<(Vec<u8>, Vec<*mut 
         reach.generators.push((root, String::new()));
         capture.encoder.reach = Some(reach);
         let (mut tasks, mut chans, mut shared) = (0, 0, 0);
-        loop {
-            // What is written next, and the variable that led there.
-            let Some(reach) = &mut capture.encoder.reach else { break };
+        // What is written next, and the variable that led there.
+        while let Some(reach) = &mut capture.encoder.reach {
             if let Some((task, variable)) = reach.generators.get(tasks) {
                 let task = task.cast_mut();
                 if !stands_still(task) {

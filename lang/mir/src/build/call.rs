@@ -76,12 +76,7 @@ impl<'h> Builder<'_, '_, 'h> {
     }
 
     /// The functions of the prelude that look at a value which cannot be copied are done in place: a call would take the value.
-    fn look_at_linear(
-        &mut self,
-        id: hir::FnId,
-        value: &'h hir::Expr,
-        dest: Option<Local>,
-    ) -> bool {
+    fn look_at_linear(&mut self, id: hir::FnId, value: &'h hir::Expr, dest: Option<Local>) -> bool {
         let name = match &self.cx.hir_fn(id) {
             func if func.is_std => func.name.clone(),
             _ => return false,

@@ -9,7 +9,9 @@ use crate::cfg;
 use crate::intrinsic::{Intrinsic, Pass};
 use crate::suspend::{SelectArmKind, SuspendOp};
 use crate::ty::{IntTy, Ty, TyKind};
-use crate::typing::{holds_generator, intrinsic_result, is_linear, is_scalar, operand_kind, place_ty};
+use crate::typing::{
+    holds_generator, intrinsic_result, is_linear, is_scalar, operand_kind, place_ty,
+};
 
 use super::Checker;
 

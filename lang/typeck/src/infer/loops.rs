@@ -77,7 +77,11 @@ impl Infer<'_, '_> {
             Ty::List(element) => Some((Some(ForIter::List(value)), element)),
             Ty::Str => Some((Some(ForIter::Str(value)), TyTable::CHAR)),
             Ty::Chan(element) | Ty::Recv(element) => Some((Some(ForIter::Chan(value)), element)),
-            Ty::Gen { item, .. } => {
+            Ty::Gen { item, sent, .. } => {
+                if self.shallow(sent) != TyTable::UNIT {
+                    let class = self.g.program.lang.default;
+                    self.require(class, sent, span, crate::classes::Reason::GeneratorLoop);
+                }
                 let iter = match self.value_to_place(value.clone()) {
                     Some(place) => ForIter::GenPlace(place),
                     None => ForIter::GenValue(value),

@@ -222,8 +222,7 @@ impl Types {
 
 fn sized(text: &str) -> &'static TypeDesc {
     // SAFETY: just leaked.
-    let base = unsafe { &*plain(TypeKind::Str, text, 8) };
-    base
+    unsafe { &*plain(TypeKind::Str, text, 8) }
 }
 
 /// A type that refers to itself.

@@ -66,7 +66,7 @@ impl Stage {
         unsafe {
             let id = (*self.world).next_scope_id;
             (*self.world).next_scope_id += 1;
-            new_scope(self.ctx, id, owner, &raw const (*(*self.program.desc).main).site)
+            new_scope(self.ctx, id, owner, &raw const (*self.program.desc.main).site)
         }
     }
 
@@ -81,7 +81,7 @@ impl Stage {
         unsafe {
             let id = (*self.world).next_task_id;
             (*self.world).next_task_id += 1;
-            let site = &raw const (*(*self.program.desc).main).site;
+            let site = &raw const (*self.program.desc.main).site;
             let task = new_task(self.ctx, id, leaf, site);
             (*task).state = state;
             if scope.is_null() {
@@ -197,7 +197,7 @@ pub unsafe fn full(stage: &Stage) {
         (*preempted).state = FRAME_COMPLETED;
         let preempted = stage.task(scope, preempted, TASK_READY);
         let mut panic = Panic::new(Cause::Panic, "it broke".to_owned(), no_site());
-        panic.push(TraceLine::Call(&raw const (*(*program.desc).main).site));
+        panic.push(TraceLine::Call(&raw const (*program.desc.main).site));
         panic.push(TraceLine::Spawn { id: 9, name: Some("gone".to_owned()), site: no_site() });
         panic.others.push("it too".to_owned());
         extra_of(preempted).panic = Some(panic);
