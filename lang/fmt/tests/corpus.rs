@@ -128,11 +128,11 @@ fn disturb(text: &str, random: &mut Random, count: usize) -> String {
 fn comments_and_line_ends_anywhere() {
     on_large_stack(|| {
         let files = corpus(&["tests/run", "examples", "stdlib", "lang/parser/tests/samples"]);
-        let mut random = Random(std::env::var("SEED").map_or(1, |s| s.parse().unwrap()));
+        let mut random = Random(1);
         let (mut tried, mut valid) = (0, 0);
         for (path, text) in &files {
             // Much of what is put in ends a statement too early: few pieces give more programs.
-            for count in [1, 1, 1, 1, 2, 2, 3, 8, 20] {
+            for count in [1, 2, 8] {
                 tried += 1;
                 valid += usize::from(check(path, &disturb(text, &mut random, count)).is_some());
             }
