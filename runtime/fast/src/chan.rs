@@ -16,7 +16,7 @@ use orion_abi::{
 
 use crate::{
     task::{TASK_INTERRUPTED, TASK_WAITING, Task, WorkerHead, complete},
-    wait::{NODE_HAS_SIBLINGS, WaitQueue},
+    wait::{NODE_HAS_SIBLINGS, NODE_NATIVE, WaitQueue},
 };
 
 /// A channel. Counted; freed with the last count.
@@ -105,7 +105,11 @@ pub unsafe fn wake(ctx: *mut Ctx, node: *mut WaitNode, closed: u32) {
     // SAFETY: the node's frame is parked, so its nodes are valid.
     unsafe {
         let frame = (*node).frame;
-        if (*node).kind & NODE_HAS_SIBLINGS != 0 {
+        if (*node).kind & (NODE_HAS_SIBLINGS | NODE_NATIVE) != 0 {
+            if frame.is_null() {
+                (*node).arm = closed;
+                return;
+            }
             orion_unlink_siblings_slow(ctx, frame, node);
         }
         complete(ctx, frame, ((*node).arm << 1) | closed);
@@ -270,6 +274,41 @@ pub unsafe extern "C" fn orion_try_send(ctx: *mut Ctx, chan: *mut u8, value: *mu
     }
 }
 
+/// An operation that would block lets the tasks that the running one has just spawned run on this stack, as they would do next anyway, for as
+/// long as that may help: meanwhile it stands in the channel's queue. Its outcome, or BLOCK.
+unsafe fn wait_natively(ctx: *mut Ctx, chan: *mut Chan, value: *mut u8, kind: u32) -> u32 {
+    // SAFETY: the node leaves the queue before this function does; a nested task leaves the running one as it was.
+    unsafe {
+        while !(*ctx.cast::<WorkerHead>()).spawned.is_null() {
+            let mut node = WaitNode {
+                next: core::ptr::null_mut(),
+                prev: core::ptr::null_mut(),
+                frame: core::ptr::null_mut(),
+                target: core::ptr::null_mut(),
+                value,
+                arm: 0,
+                kind: kind | NODE_NATIVE,
+            };
+            let place = &raw mut node;
+            let queue = if kind == ARM_SEND {
+                &raw mut (*chan).senders
+            } else {
+                &raw mut (*chan).receivers
+            };
+            (*queue).push(place, chan.cast());
+            let ran = orion_run_spawned(ctx);
+            if (*place).target.is_null() {
+                return (*place).arm;
+            }
+            (*queue).unlink(place);
+            if ran == 0 {
+                break;
+            }
+        }
+        OUTCOME_BLOCK
+    }
+}
+
 /// The rest of `orion_try_send`.
 ///
 /// # Safety
@@ -283,7 +322,10 @@ pub unsafe extern "C" fn orion_try_send_slow(ctx: *mut Ctx, chan: *mut u8, value
             return OUTCOME_CLOSED;
         }
         if (*ctx).force == 0 {
-            let outcome = send_now(ctx, chan.cast(), value);
+            let mut outcome = send_now(ctx, chan.cast(), value);
+            if outcome == OUTCOME_BLOCK {
+                outcome = wait_natively(ctx, chan.cast(), value, ARM_SEND);
+            }
             if outcome != OUTCOME_BLOCK {
                 return outcome;
             }
@@ -313,7 +355,7 @@ pub unsafe extern "C" fn orion_try_recv(ctx: *mut Ctx, chan: *mut u8, destinatio
     }
 }
 
-/// The rest of `orion_try_recv`. Before it blocks, a task that the running one has just spawned runs on this stack, as it would do next anyway.
+/// The rest of `orion_try_recv`.
 ///
 /// # Safety
 /// As there.
@@ -324,20 +366,18 @@ pub unsafe extern "C" fn orion_try_recv_slow(
     chan: *mut u8,
     destination: *mut u8,
 ) -> u32 {
-    // SAFETY: the caller's promise; a nested task leaves the running one as it was.
+    // SAFETY: the caller's promise.
     unsafe {
         if chan.is_null() {
             return OUTCOME_CLOSED;
         }
         if (*ctx).force == 0 {
-            loop {
-                let outcome = recv_now(ctx, chan.cast(), destination);
-                if outcome != OUTCOME_BLOCK {
-                    return outcome;
-                }
-                if (*ctx.cast::<WorkerHead>()).spawned.is_null() || orion_run_spawned(ctx) == 0 {
-                    break;
-                }
+            let mut outcome = recv_now(ctx, chan.cast(), destination);
+            if outcome == OUTCOME_BLOCK {
+                outcome = wait_natively(ctx, chan.cast(), destination, ARM_RECV);
+            }
+            if outcome != OUTCOME_BLOCK {
+                return outcome;
             }
         }
         would_block(ctx)

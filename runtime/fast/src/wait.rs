@@ -9,11 +9,15 @@ use orion_abi::WaitNode;
 /// Bit in `WaitNode::kind`, beside `ARM_*`: the frame waits by other nodes too, which whoever completes it must unlink.
 pub const NODE_HAS_SIBLINGS: u32 = 1 << 31;
 
+/// Bit in `WaitNode::kind`: the waiter has not suspended; it stands on the native stack below the running task (`frame` is null), and
+/// learns from the node what happened: `target` is null once it was served, `arm` is then the outcome.
+pub const NODE_NATIVE: u32 = 1 << 30;
+
 /// The arm kind of a node.
 #[inline(always)]
 #[must_use]
 pub const fn arm_kind(kind: u32) -> u32 {
-    kind & !NODE_HAS_SIBLINGS
+    kind & !(NODE_HAS_SIBLINGS | NODE_NATIVE)
 }
 
 /// Waiters in the order they came.

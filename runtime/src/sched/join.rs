@@ -149,8 +149,8 @@ unsafe fn take_end(
         if destination.is_null() || kind == PointKind::Cancel {
             drop_result(ctx, root);
         } else {
-            let size = (*(*(*root).meta).result).size as usize;
-            std::ptr::copy_nonoverlapping(result_at(root), destination, size);
+            let size = (*(*(*root).meta).result).size;
+            orion_fast::chan::copy_value(result_at(root), destination, size);
         }
         (*task).leaf = null_mut();
         orion_frame_free(ctx, root);
