@@ -1,6 +1,6 @@
 //! Checkpoints: the world to a file and back.
 //!
-//! Map: `program` is the schema of the running program; `encode` and `capture` write values and the world, `decode` and `restore` read
+//! Map: `program` is the schema of the running program; `encode` and `capture` write values and the world, `decode`, `restore` and `link` read
 //! them; `storage` keeps the file on a `disk`. The file's own format is the crate `orion-format`.
 //! This file is the policy: when something is written, what a start finds, what a person is told.
 //!
@@ -13,6 +13,7 @@ pub mod decode;
 pub mod disk;
 pub mod encode;
 pub mod generators;
+mod link;
 pub mod program;
 pub mod refusal;
 pub mod restore;

@@ -13,15 +13,11 @@ use super::program::{Program, arms_of, points_of, slots_of};
 use crate::frames::{kind_of, result_at, slot_at};
 use crate::generator::Generator;
 use crate::panic::{Cause, Panic, TraceLine};
-use crate::sched::park::{init_nodes, node_of, target_of};
-use crate::scope::Scope;
 use crate::world::{World, extra_of, free_scope, new_scope, new_task};
-use orion_abi::desc::{
-    ARM_AFTER, ARM_GEN, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, PointDesc, PointKind,
-};
+use orion_abi::desc::{ARM_RECV, ARM_SEND, PointDesc, PointKind};
 use orion_abi::frame::{FRAME_COMPLETED as ABI_COMPLETED, FRAME_ENDED as ABI_ENDED};
 use orion_abi::outcome::{OUTCOME_DONE, OUTCOME_UNWIND, STATUS_RETURNED};
-use orion_abi::{Ctx, Frame, Site, TypeDesc, WaitNode};
+use orion_abi::{Ctx, Frame, Site, TypeDesc};
 use orion_fast::chan::place;
 use orion_fast::task::{
     TASK_GENERATOR, TASK_HANDLE, TASK_IDLING, TASK_ORPHAN, TASK_STOPPING, Task,
@@ -32,7 +28,7 @@ use orion_format::image::Image;
 use orion_format::matching::{Difference, FrameMatch};
 use orion_format::world::{
     CAUSE_CANCELLED, CAUSE_PANIC, ChannelItem, FRAME_COMPLETED, FRAME_ENDED, FrameItem, PanicItem,
-    Progress, TASK_ENDED, TASK_WAITING, TaskItem, TraceItem, Waiter,
+    Progress, TASK_ENDED, TaskItem, TraceItem,
 };
 use std::collections::BTreeMap;
 use std::ptr::null_mut;
@@ -53,7 +49,8 @@ impl From<FormatError> for RestoreError {
     }
 }
 
-fn corrupt<T>(what: impl Into<String>) -> Result<T, FormatError> {
+/// The image is wrong.
+pub(super) fn corrupt<T>(what: impl Into<String>) -> Result<T, FormatError> {
     Err(FormatError::corrupt(what))
 }
 
@@ -211,15 +208,17 @@ fn match_frames<'a>(
     Err(told.iter().map(line).collect())
 }
 
-struct Restore<'a> {
-    world: *mut World,
-    ctx: *mut Ctx,
-    program: &'a Program,
-    image: &'a Image<'a>,
-    decoder: Decoder<'a>,
+/// A restore under way.
+pub(super) struct Restore<'a> {
+    pub(super) world: *mut World,
+    pub(super) ctx: *mut Ctx,
+    pub(super) program: &'a Program,
+    pub(super) image: &'a Image<'a>,
+    pub(super) decoder: Decoder<'a>,
 }
 
-type Done<T = ()> = Result<T, FormatError>;
+/// What a step gives.
+pub(super) type Done<T = ()> = Result<T, FormatError>;
 
 impl<'a> Restore<'a> {
     fn match_all(&mut self) -> Result<Vec<TaskMatches>, RestoreError> {
@@ -527,171 +526,6 @@ impl<'a> Restore<'a> {
             reader.end()?;
             self.decoder.finish_locals(&mut locals)
         }
-    }
-
-    /// The node of a waiter that a queue names, if the queue is what its arm waits for.
-    unsafe fn waiting_node(
-        &self,
-        waiter: Waiter,
-        kind: u32,
-        target: *mut u8,
-    ) -> Done<*mut WaitNode> {
-        let lost = || corrupt(format!("task {} waits for what it does not wait for", waiter.task));
-        let Some(&task) = self.decoder.tasks.get(&waiter.task) else { return lost() };
-        // SAFETY: tasks in the table are alive; a waiting one has a leaf with filled nodes.
-        unsafe {
-            if (*task).state != TASK_WAITING {
-                return lost();
-            }
-            let frame = (*task).leaf;
-            let point = crate::frames::point_of(frame);
-            let Some(arm) = arms_of(point).get(waiter.arm as usize) else { return lost() };
-            let node = node_of(frame, point, waiter.arm as usize);
-            if arm.kind != kind || target_of(frame, arm) != target || !(*node).target.is_null() {
-                return lost();
-            }
-            Ok(node)
-        }
-    }
-
-    /// Puts every waiter where it stood, and checks that none is left over.
-    unsafe fn link_waiters(&mut self) -> Done {
-        let image = self.image;
-        let waiting: Vec<&TaskItem<'_>> =
-            image.tasks.values().filter(|item| item.state == TASK_WAITING).collect();
-        // SAFETY: leaves of waiting tasks are complete; nodes lie in them.
-        unsafe {
-            for item in &waiting {
-                init_nodes((*self.decoder.tasks[&item.id]).leaf);
-            }
-            for (id, chan) in &self.decoder.chans {
-                let (item, chan) = (&image.channels[id], *chan);
-                for waiter in &item.receivers {
-                    let node = self.waiting_node(*waiter, ARM_RECV, chan.cast())?;
-                    (*chan).receivers.push(node, chan.cast());
-                }
-                for waiter in &item.senders {
-                    let node = self.waiting_node(*waiter, ARM_SEND, chan.cast())?;
-                    (*chan).senders.push(node, chan.cast());
-                }
-            }
-            for item in image.tasks.values() {
-                self.link_driver(item)?;
-            }
-            for item in &waiting {
-                let task = self.decoder.tasks[&item.id];
-                self.link_timers(item, task)?;
-                self.link_arms(item, task)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Links a generator with the frame that waits for it.
-    unsafe fn link_driver(&self, item: &TaskItem<'_>) -> Done {
-        let driver = item.generator.map_or(0, |generator| generator.driver);
-        if driver == 0 {
-            return Ok(());
-        }
-        let lost = || corrupt(format!("generator {} is driven by what does not wait", item.id));
-        let (generator, driver) = (self.decoder.tasks[&item.id], self.decoder.tasks[&driver]);
-        // SAFETY: a waiting task has a leaf with filled nodes; the first is there when the point has an arm.
-        unsafe {
-            if (*driver).state != TASK_WAITING || item.state == TASK_ENDED || driver == generator {
-                return lost();
-            }
-            let frame = (*driver).leaf;
-            let point = crate::frames::point_of(frame);
-            let fits = match kind_of(point) {
-                PointKind::GenNext => {
-                    target_of(frame, &arms_of(point)[0]) == generator.cast::<u8>()
-                }
-                PointKind::GenStop => true,
-                _ => false,
-            };
-            if !fits {
-                return lost();
-            }
-            let node = node_of(frame, point, 0);
-            if !(*node).target.is_null() {
-                return lost();
-            }
-            (*node).target = generator.cast();
-            (*generator).joiner = node;
-            (*generator.cast::<Generator>()).driver = driver;
-        }
-        Ok(())
-    }
-
-    unsafe fn link_timers(&self, item: &TaskItem<'_>, task: *mut Task) -> Done {
-        // SAFETY: as for `link_waiters`.
-        unsafe {
-            let frame = (*task).leaf;
-            let point = crate::frames::point_of(frame);
-            for timer in &item.timers {
-                let arm = arms_of(point).get(timer.arm as usize);
-                let node = node_of(frame, point, timer.arm as usize);
-                let fits = arm.is_some_and(|arm| arm.kind == ARM_AFTER);
-                if !fits || !(*node).target.is_null() {
-                    return corrupt(format!("task {} waits for a time it does not know", item.id));
-                }
-                let timers = &mut (*self.world).timers;
-                timers.insert_with(node, timer.deadline_ns, timer.sequence);
-            }
-        }
-        Ok(())
-    }
-
-    unsafe fn link_arms(&self, item: &TaskItem<'_>, task: *mut Task) -> Done {
-        let lost = |what: &str| corrupt(format!("task {} {what}", item.id));
-        // SAFETY: as for `link_waiters`.
-        unsafe {
-            let frame = (*task).leaf;
-            let point = crate::frames::point_of(frame);
-            for (index, arm) in arms_of(point).iter().enumerate() {
-                let node = node_of(frame, point, index);
-                let target = target_of(frame, arm);
-                match arm.kind {
-                    ARM_JOIN if !target.is_null() => {
-                        let joined = target.cast::<Task>();
-                        if (*joined).state == orion_fast::task::TASK_ENDED {
-                            return lost("waits for the end of a task that has ended");
-                        }
-                        (*node).target = target;
-                        (*joined).joiner = node;
-                    }
-                    ARM_SCOPE if !target.is_null() => {
-                        let scope = target.cast::<Scope>();
-                        if !(*scope).waiter.is_null() {
-                            return lost("waits for a scope that another task waits for");
-                        }
-                        (*node).target = target;
-                        (*scope).waiter = node;
-                    }
-                    ARM_SEND | ARM_RECV if !target.is_null() && (*node).target.is_null() => {
-                        return lost("waits for a channel that does not know of it");
-                    }
-                    ARM_SEND | ARM_RECV
-                        if target.is_null() && kind_of(point) != PointKind::Select =>
-                    {
-                        return lost("waits for no channel");
-                    }
-                    ARM_JOIN | ARM_SCOPE if target.is_null() => {
-                        return lost("waits for nothing");
-                    }
-                    ARM_GEN
-                        if (*node).target.is_null() && kind_of(point) != PointKind::GenYield =>
-                    {
-                        return lost("drives a generator that does not know of it");
-                    }
-                    ARM_AFTER if (*node).target.is_null() => {
-                        return lost("waits for a time that is not noted");
-                    }
-                    _ => {}
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Handles that were found against handles that tasks say they have.
