@@ -244,13 +244,17 @@ impl Machine<'_> {
             }
             I::GenSend => {
                 if !self.send_to_generator(&args[0], args[1].clone(), int(2)? != 0)? {
-                    return Ok(Err("`send` to a generator that has not started".into()));
+                    return Ok(Err("`send` to a generator before its first `next`".into()));
                 }
                 Value::Unit
             }
             I::GenResult => match self.generator_result(&args[0])? {
                 Some(value) => value,
-                None => return Ok(Err("`result` of a generator that has not returned".into())),
+                None => {
+                    let done = self.generator_is_done(&args[0])?;
+                    let what = if done { "did not return" } else { "is not done" };
+                    return Ok(Err(format!("`result` of a generator that {what}")));
+                }
             },
             I::GenDone => flag(self.generator_is_done(&args[0])?),
             I::GenSave | I::GenLoad | I::GenLoadFailed | I::GenLoadMessage => {
@@ -269,7 +273,7 @@ impl Machine<'_> {
                 let line = self.stdin.next().unwrap_or_default();
                 self.heap.new_str(line)
             }
-            I::Now => Value::Int(i128::from(self.now_ns)),
+            I::Now => Value::Int(i128::from(self.clock())),
             I::Args => {
                 let args = self.args.clone();
                 let items = args.into_iter().map(|arg| self.heap.new_str(arg)).collect();

@@ -116,7 +116,8 @@ struct Machine<'p> {
     /// By deadline and order of sleeping: the task, its wait, the edge to take.
     timers: BTreeMap<(i64, u64), (sched::Waiter, usize)>,
     next_timer: u64,
-    now_ns: i64,
+    /// By how much time has jumped.
+    skipped_ns: i64,
     random: u64,
     args: Vec<String>,
     stdin: std::vec::IntoIter<String>,
@@ -134,6 +135,8 @@ struct Machine<'p> {
 
 /// 2026-01-01T00:00:00Z: where virtual time begins.
 const EPOCH_NS: i64 = 1_767_225_600_000_000_000;
+/// Time that a step takes: about what compiled code needs, so that programs that wait for the clock end.
+const STEP_NS: i64 = 10;
 /// Steps after which a task at a poll lets others run.
 const SLICE_STEPS: u64 = 10_000;
 /// Status of a panic that nobody took.
@@ -168,7 +171,7 @@ impl<'p> Machine<'p> {
             idlers: VecDeque::new(),
             timers: BTreeMap::new(),
             next_timer: 0,
-            now_ns: EPOCH_NS,
+            skipped_ns: 0,
             random: options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
             args: options.args.clone(),
             stdin: lines.into_iter(),

@@ -10,7 +10,7 @@ use crate::suspend::{SelectArmKind, SuspendOp};
 
 use super::generators::Generator;
 use super::value::{Fault, Value};
-use super::{DEADLOCK_STATUS, Flow, Frame, Machine, PANIC_STATUS};
+use super::{DEADLOCK_STATUS, EPOCH_NS, Flow, Frame, Machine, PANIC_STATUS, STEP_NS};
 
 /// A registered wait: stale unless the task still is in wait number `wait`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -112,6 +112,7 @@ impl Machine<'_> {
     /// The next task to run: a ready one, an idler, one whose timer is next. None at the end, with the status of a deadlock unless there is one already.
     pub(super) fn next_ready(&mut self) -> Option<u64> {
         loop {
+            self.fire_due_timers();
             while let Some(id) = self.ready.pop_front() {
                 if self.tasks.get(&id).is_some_and(|task| task.state == TaskState::Ready) {
                     return Some(id);
@@ -126,7 +127,8 @@ impl Machine<'_> {
             }
             let Some(((deadline, _), (waiter, edge))) = self.timers.pop_first() else { break };
             if self.is_waiting(waiter) {
-                self.now_ns = self.now_ns.max(deadline);
+                // Nothing else can happen before: time jumps.
+                self.skipped_ns += (deadline - self.clock()).max(0);
                 self.wake(waiter.task, edge);
             }
         }
@@ -189,7 +191,8 @@ impl Machine<'_> {
                 if self.must_unwind(self.current) {
                     return self.unwind_now();
                 }
-                if self.steps < self.task().slice_end || self.ready.is_empty() {
+                let others = !self.ready.is_empty() || self.timer_is_due();
+                if self.steps < self.task().slice_end || !others {
                     self.take_edge(0)?;
                     return Ok(Flow::Continue);
                 }
@@ -276,8 +279,27 @@ impl Machine<'_> {
         Waiter { task: id, wait: task.wait, arm: 0 }
     }
 
+    /// Virtual time: it passes with every step, and jumps where all tasks wait.
+    pub(super) fn clock(&self) -> i64 {
+        EPOCH_NS + self.skipped_ns + self.steps as i64 * STEP_NS
+    }
+
+    fn timer_is_due(&self) -> bool {
+        self.timers.first_key_value().is_some_and(|((deadline, _), _)| *deadline <= self.clock())
+    }
+
+    fn fire_due_timers(&mut self) {
+        while self.timer_is_due()
+            && let Some((_, (waiter, edge))) = self.timers.pop_first()
+        {
+            if self.is_waiting(waiter) {
+                self.wake(waiter.task, edge);
+            }
+        }
+    }
+
     pub(super) fn set_timer(&mut self, ns: i128, waiter: Waiter, edge: usize) {
-        let deadline = self.now_ns.saturating_add(i64::try_from(ns).unwrap_or(i64::MAX));
+        let deadline = self.clock().saturating_add(i64::try_from(ns).unwrap_or(i64::MAX));
         self.timers.insert((deadline, self.next_timer), (waiter, edge));
         self.next_timer += 1;
     }
