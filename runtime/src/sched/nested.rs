@@ -13,10 +13,7 @@ use std::sync::atomic::Ordering;
 use orion_abi::Ctx;
 use orion_fast::task::{TASK_CANCEL_ASKED, TASK_READY, Task};
 
-use crate::{
-    sched::{ATTEND_TICK, dispatch},
-    world::worker_of,
-};
+use crate::{sched::dispatch, world::worker_of};
 
 /// Native stack that must be left for a nested task to begin.
 const STACK_ROOM_BYTES: usize = 64 << 10;
@@ -38,7 +35,7 @@ pub unsafe extern "C" fn orion_run_spawned(ctx: *mut Ctx) -> u32 {
             || (*task).state != TASK_READY
             || (*task).flags & TASK_CANCEL_ASKED != 0
             || (&raw const here as usize) < (*worker).stack_limit + STACK_ROOM_BYTES
-            || (*worker).attention.load(Ordering::Relaxed) & !ATTEND_TICK != 0
+            || (*worker).attention.load(Ordering::Relaxed) != 0
             || (*worker).always_poll
         {
             return 0;
