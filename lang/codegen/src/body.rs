@@ -2,8 +2,8 @@
 //!
 //! Input: a body in final form. Output: the instructions of its direct body or of its coroutine body.
 //!
-//! Every local is a stack slot of the entry block, whose address is used for loads, stores and fields only: `sroa` turns them all into registers, in
-//! coroutines before the split. Blocks are named as in the MIR.
+//! Locals are values or stack slots (`storage`). A slot's address is used for loads, stores and fields only: `sroa` turns them all into registers, in
+//! coroutines before the split. Blocks are named as in the MIR, and emitted in reverse postorder, so that values are made before they are used.
 //!
 //! Invariants: no address of a local is ever handed out; every local that is read after a suspension was reloaded from its slot, so that nothing
 //! but the promise lives across.
@@ -17,7 +17,7 @@ use orion_abi::outcome::{STATUS_RETURNED, STATUS_UNWINDING};
 use orion_abi::symbols as abi;
 use orion_mir::{
     BinOp, Block, Body, BodyId, BodyKind, Callee, Failure, Loc, Local, Operand, Point, Statement,
-    StatementKind, Terminator, TerminatorKind, Ty, cfg,
+    StatementKind, Terminator, TerminatorKind, Ty, TyKind, cfg,
 };
 
 use crate::Error;
@@ -25,6 +25,7 @@ use crate::cx::{At, Cx, Signature};
 use crate::enter::Mode;
 use crate::glue::len_of;
 use crate::ir::{Class, Ir, Value};
+use crate::storage::{self, Storage};
 
 /// Emitter of one form of one body.
 pub struct Emitter<'a, 'c, 'p> {
@@ -38,16 +39,16 @@ pub struct Emitter<'a, 'c, 'p> {
     pub id: BodyId,
     /// Which form.
     pub mode: Mode<'c>,
-    /// Stack slots; none for locals without bytes.
-    pub locals: Vec<Option<PointerValue<'c>>>,
+    /// Where the locals are.
+    pub locals: Vec<Storage<'c>>,
     /// LLVM blocks of the MIR's blocks.
     pub blocks: Vec<BasicBlock<'c>>,
     /// The suspend point at a block's end.
     pub points: BTreeMap<Block, Point>,
     /// Blocks that are reached by unwind edges only.
     cleanup: Vec<bool>,
-    /// Whether the current block is one of them: its calls of helpers are not inlined.
-    in_cleanup: bool,
+    /// Whether drops are calls in the current block: it is clean-up, or the body is large.
+    outlines_drops: bool,
 }
 
 impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
@@ -72,15 +73,15 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
         let body = cx.program.body(id);
         let ir = cx.ir();
         ir.at(cx.t.context.append_basic_block(function, "entry"));
+        let in_register = storage::written_once(body);
         let locals = (0..body.locals.len())
             .map(|index| {
                 let local = Local(index as u32);
-                let llvm = cx.layouts.llvm(body.ty(local))?;
-                let name = match &body.locals[index].name {
-                    Some(name) => format!("{name}{local}"),
-                    None => local.to_string(),
-                };
-                Some(ir.alloca(llvm, &name))
+                let Some(llvm) = cx.layouts.llvm(body.ty(local)) else { return Storage::None };
+                if in_register[index] {
+                    return Storage::Register(None);
+                }
+                Storage::Stack(ir.alloca(llvm, &storage::name(body, local)))
             })
             .collect();
         let points =
@@ -96,7 +97,7 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
             blocks: Vec::new(),
             points,
             cleanup: cleanup_blocks(body),
-            in_cleanup: false,
+            outlines_drops: false,
         }
     }
 
@@ -108,15 +109,22 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
     }
 
     fn emit_blocks(mut self) -> Result<(), Error> {
-        for index in 0..self.body.blocks.len() {
-            self.ir.at(self.blocks[index]);
-            let block = Block(index as u32);
-            self.in_cleanup = self.cleanup[index];
+        let is_large = step_count(self.body) > INLINED_DROPS_STEPS_MAX;
+        // What writes a local comes before what reads it.
+        for block in cfg::reverse_postorder(self.body) {
+            self.ir.at(self.target(block));
+            self.outlines_drops = is_large || self.cleanup[block.index()];
             let data = self.body.block(block);
             for statement in &data.statements {
                 self.emit_statement(statement)?;
             }
             self.emit_terminator(block, &data.terminator)?;
+        }
+        for block in self.blocks.clone() {
+            if block.get_terminator().is_none() {
+                self.ir.at(block);
+                self.ir.trap(&self.cx.module);
+            }
         }
         self.leave();
         Ok(())
@@ -145,9 +153,17 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
 
     /// Reads a whole local.
     pub fn get(&mut self, local: Local) -> Option<Value<'c>> {
-        let llvm = self.llvm(local)?;
-        let slot = self.locals[local.index()]?;
-        Some(self.ir.load(llvm, slot, Class::Any, ""))
+        match self.locals[local.index()] {
+            Storage::None => None,
+            Storage::Stack(slot) => {
+                let llvm = self.llvm(local)?;
+                Some(self.ir.load(llvm, slot, Class::Any, ""))
+            }
+            Storage::Register(value) => {
+                assert!(value.is_some(), "`{}` reads {local} before it is written", self.body.name);
+                value
+            }
+        }
     }
 
     /// Reads a whole local that is a pointer.
@@ -157,8 +173,16 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
 
     /// Writes a whole local.
     pub fn set(&mut self, local: Local, value: Option<Value<'c>>) {
-        if let (Some(slot), Some(value)) = (self.locals[local.index()], value) {
-            self.ir.store(value, slot, Class::Any);
+        let Some(value) = value else { return };
+        match &mut self.locals[local.index()] {
+            Storage::None => {}
+            Storage::Stack(slot) => self.ir.store(value, *slot, Class::Any),
+            Storage::Register(register) => {
+                *register = Some(value);
+                if self.body.locals[local.index()].name.is_some() {
+                    crate::ir::name(value, &storage::name(self.body, local));
+                }
+            }
         }
     }
 
@@ -184,7 +208,9 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
             StatementKind::Assign(place, rvalue) => {
                 let ty = self.place_ty(place);
                 let value = self.emit_rvalue(rvalue, ty)?;
-                if let (Some(value), Some((at, class))) = (value, self.address(place)) {
+                if place.projection.is_empty() {
+                    self.set(place.local, value);
+                } else if let (Some(value), Some((at, class))) = (value, self.address(place)) {
                     self.ir.store(value, at, class);
                 }
             }
@@ -192,7 +218,7 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
                 let ty = self.place_ty(place);
                 if let Some(value) = self.read(place) {
                     let ctx = self.ctx();
-                    if self.in_cleanup {
+                    if self.outlines_drops {
                         self.cx.emit_drop_outlined(&self.ir, ctx, ty, value);
                     } else {
                         self.cx.emit_drop(&self.ir, ctx, ty, value);
@@ -295,9 +321,19 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
     }
 
     fn emit_switch(&mut self, value: &'p Operand, cases: &[(i128, Block)], otherwise: Block) {
+        let is_bool = self.operand_kind(value) == TyKind::Bool;
         let value = self.operand_int(value);
         let ty = value.get_type();
         let otherwise = self.target(otherwise);
+        if let ([(case, target)], true) = (cases, is_bool) {
+            let cond = self.ir.cond_of(value);
+            let (yes, no) = match case {
+                0 => (otherwise, self.target(*target)),
+                _ => (self.target(*target), otherwise),
+            };
+            self.ir.cond(cond, yes, no);
+            return;
+        }
         if let [(case, target)] = cases {
             let case = ty.const_int(*case as u64, true);
             let equal = self.ir.icmp(inkwell::IntPredicate::EQ, value, case, "");
@@ -453,6 +489,15 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
             }
         }
     }
+}
+
+/// In bodies with more steps, drops are calls: large bodies are straight-line code mostly, and four blocks for each drop would double the work of
+/// LLVM's passes, which take more than linear time.
+const INLINED_DROPS_STEPS_MAX: usize = 500;
+
+/// Statements and terminators of a body.
+pub fn step_count(body: &Body) -> usize {
+    body.blocks.iter().map(|block| block.statements.len() + 1).sum()
 }
 
 /// Which blocks are reached by unwind edges only: where no `Return` can follow.

@@ -17,6 +17,7 @@ use orion_abi::object::{IMMORTAL, StrObject};
 use orion_abi::symbols::{AbiType, FUNCTIONS};
 use orion_mir::{Body, BodyId, BodyKind, Loc, Program, Ty, TyKind};
 
+use crate::body::step_count;
 use crate::frame::{self, FrameLayout};
 use crate::ir::{Ir, Marks, Types, Value, fn_type, poison};
 use crate::layout::Layouts;
@@ -409,10 +410,6 @@ impl<'c, 'p> Cx<'c, 'p> {
 /// Direct bodies with more steps are never inlined. LLVM would inline those with a single caller whatever their size, and its passes take more than
 /// linear time in the size of a function.
 const INLINED_STEPS_MAX: usize = 80;
-
-fn step_count(body: &Body) -> usize {
-    body.blocks.iter().map(|block| block.statements.len() + 1).sum()
-}
 
 /// Functions of the runtime that are called on rare paths only.
 const COLD: &[&str] = &[

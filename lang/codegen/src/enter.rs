@@ -99,7 +99,7 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
         self.mode = Mode::Direct { ctx };
         let mut next = 1;
         for param in self.body.params() {
-            if self.locals[param.index()].is_some() {
+            if self.llvm(param).is_some() {
                 let value = function.get_nth_param(next).expect("as the signature says");
                 next += 1;
                 self.set(param, Some(value));

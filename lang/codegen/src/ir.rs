@@ -15,7 +15,8 @@ use inkwell::module::Module;
 use inkwell::types::{BasicType, BasicTypeEnum, FunctionType, IntType, PointerType, StructType};
 use inkwell::values::{
     AggregateValueEnum, BasicMetadataValueEnum, BasicValue, BasicValueEnum, FunctionValue,
-    InstructionValue, IntValue, MetadataValue, PointerValue, StructValue,
+    InstructionOpcode, InstructionValue, IntValue, MetadataValue, Operand, PointerValue,
+    StructValue,
 };
 use inkwell::{AddressSpace, AtomicOrdering, IntPredicate};
 
@@ -365,8 +366,15 @@ impl<'c> Ir<'c> {
         ok(self.b.build_int_z_extend(cond, self.t.i8, ""))
     }
 
-    /// Condition from a `bool` (a byte).
+    /// Condition from a `bool` (a byte); the one that it was made of, where that is in sight.
     pub fn cond_of(&self, value: IntValue<'c>) -> IntValue<'c> {
+        if let Some(extension) = value.as_instruction()
+            && extension.get_opcode() == InstructionOpcode::ZExt
+            && let Some(Value::IntValue(cond)) = extension.get_operand(0).and_then(Operand::value)
+            && cond.get_type().get_bit_width() == 1
+        {
+            return cond;
+        }
         self.icmp(IntPredicate::NE, value, value.get_type().const_zero(), "")
     }
 
@@ -380,9 +388,22 @@ impl<'c> Ir<'c> {
         ok(self.b.build_ptr_to_int(ptr, self.t.i64, ""))
     }
 
-    /// Field of a first-class struct.
+    /// Field of a first-class struct; what was put there, where that is in sight.
     pub fn extract(&self, value: Value<'c>, index: u32, name: &str) -> Value<'c> {
-        ok(self.b.build_extract_value(value.into_struct_value(), index, name))
+        let mut whole = value;
+        while let Some(insertion) = whole.as_instruction_value()
+            && insertion.get_opcode() == InstructionOpcode::InsertValue
+            && let (Some(inner), Some(part)) = (
+                insertion.get_operand(0).and_then(Operand::value),
+                insertion.get_operand(1).and_then(Operand::value),
+            )
+        {
+            if insertion.get_indices() == [index] {
+                return part;
+            }
+            whole = inner;
+        }
+        ok(self.b.build_extract_value(whole.into_struct_value(), index, name))
     }
 
     /// A first-class struct with one field replaced.
@@ -402,6 +423,15 @@ impl<'c> Ir<'c> {
 /// The zero of a type (dead cells are zero, so that nothing of the past leaks into a state file).
 pub fn zero(ty: BasicTypeEnum<'_>) -> BasicValueEnum<'_> {
     ty.const_zero()
+}
+
+/// Names the instruction that made a value, unless it has a name.
+pub fn name(value: BasicValueEnum<'_>, name: &str) {
+    if let Some(instruction) = value.as_instruction_value()
+        && instruction.get_name().is_none_or(|old| old.is_empty())
+    {
+        value.set_name(name);
+    }
 }
 
 /// Poison of a struct type: fields that nobody may read.

@@ -23,6 +23,7 @@ mod layout;
 mod passes;
 mod points;
 mod rvalue;
+mod storage;
 mod suspend;
 mod value;
 

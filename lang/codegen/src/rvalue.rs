@@ -136,6 +136,12 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
         let list = self.runtime("orion_list_new", &[count.into(), desc]).expect("a list");
         let object = list.into_pointer_value();
         let elements = elements_of(&self.ir, object);
+        if let Some((constant, bytes)) = self.constant_elements(operands, &values) {
+            let copy = self.ir.b.build_memcpy(elements, 8, constant, 8, self.ir.int(bytes));
+            copy.expect("alignments are powers of two");
+            self.ir.store(count, len_of(&self.ir, object), Class::Head);
+            return list;
+        }
         for (index, value) in values.into_iter().enumerate() {
             if let Some(value) = value {
                 let index = self.ir.int(index as u64);
@@ -145,6 +151,39 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
         }
         self.ir.store(count, len_of(&self.ir, object), Class::Head);
         list
+    }
+
+    /// Many constants, which are copied rather than stored one by one: their address in the image, and their bytes.
+    fn constant_elements(
+        &mut self,
+        operands: &[Operand],
+        values: &[Option<Value<'c>>],
+    ) -> Option<(PointerValue<'c>, u64)> {
+        let all_constant = operands.iter().all(|o| matches!(o, Operand::Const(_)));
+        if !all_constant || values.len() < STORED_CONSTANTS_MAX {
+            return None;
+        }
+        let values: Vec<Value<'c>> = values.iter().copied().collect::<Option<_>>()?;
+        let (array, bytes) = match values.first()? {
+            Value::IntValue(first) => {
+                let ty = first.get_type();
+                let ints: Vec<_> = values.iter().map(|v| v.into_int_value()).collect();
+                (ty.const_array(&ints), ty.get_bit_width() / 8)
+            }
+            Value::FloatValue(first) => {
+                let ty = first.get_type();
+                let floats: Vec<_> = values.iter().map(|v| v.into_float_value()).collect();
+                let bytes = if ty == self.cx.t.context.f32_type() { 4 } else { 8 };
+                (ty.const_array(&floats), bytes)
+            }
+            Value::PointerValue(first) => {
+                let pointers: Vec<_> = values.iter().map(|v| v.into_pointer_value()).collect();
+                (first.get_type().const_array(&pointers), 8)
+            }
+            _ => return None,
+        };
+        let global = self.cx.constant("elements", array);
+        Some((global.as_pointer_value(), u64::from(bytes) * values.len() as u64))
     }
 
     fn closure(&mut self, body: BodyId, operands: &'p [Operand]) -> Value<'c> {
@@ -337,6 +376,9 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
         }
     }
 }
+
+/// As many constant elements of a list are stored one by one; from there on a copy of all is smaller.
+const STORED_CONSTANTS_MAX: usize = 8;
 
 fn int_predicate(op: BinOp, signed: bool) -> IntPredicate {
     match (op, signed) {

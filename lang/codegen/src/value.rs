@@ -14,6 +14,7 @@ use crate::body::Emitter;
 use crate::cx::Cx;
 use crate::glue::elements_of;
 use crate::ir::{Class, Value, zero};
+use crate::storage::Storage;
 
 impl<'c> Cx<'c, '_> {
     /// A constant; none without bytes.
@@ -100,56 +101,77 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
         }
     }
 
-    /// The address of a place and what memory it is in; none without bytes.
+    /// The address of a place that is written, and what memory it is in; none without bytes.
     pub fn address(&mut self, place: &Place) -> Option<(PointerValue<'c>, Class)> {
+        match self.walk(place)? {
+            Cursor::Memory(at, class) => Some((at, class)),
+            Cursor::Value(_) => unreachable!("locals that are written in part have a slot"),
+        }
+    }
+
+    /// Follows a place's steps; none without bytes.
+    fn walk(&mut self, place: &Place) -> Option<Cursor<'c>> {
         let mut ty = self.ty(place.local);
-        let mut at = self.locals[place.local.index()]?;
-        let mut class = Class::Any;
+        let mut at = match self.locals[place.local.index()] {
+            Storage::None => return None,
+            Storage::Stack(slot) => Cursor::Memory(slot, Class::Any),
+            Storage::Register(_) => Cursor::Value(self.get(place.local)?),
+        };
         for proj in &place.projection {
             let next = self.step_ty(ty, proj);
-            (at, class) = match proj {
+            at = match proj {
                 Proj::Index(index) => {
                     let llvm = self.cx.layouts.llvm(next)?;
-                    let list = self.ir.load_ptr(at, class, "list");
+                    let list = self.follow(at, "list");
                     let index = self.index(*index);
                     let elements = elements_of(&self.ir, list);
-                    (self.ir.element(llvm, elements, index, "element"), Class::Payload)
+                    let element = self.ir.element(llvm, elements, index, "element");
+                    Cursor::Memory(element, Class::Payload)
                 }
                 Proj::Capture(index) => {
                     let BodyKind::Closure { captures } = &self.body.kind else { return None };
                     let placed = self.cx.layouts.closure(captures).fields[*index as usize];
                     placed.index?;
-                    let closure = self.ir.load_ptr(at, class, "closure");
-                    (self.ir.offset(closure, placed.offset, "capture"), Class::Payload)
+                    let closure = self.follow(at, "closure");
+                    let capture = self.ir.offset(closure, placed.offset, "capture");
+                    Cursor::Memory(capture, Class::Payload)
                 }
-                Proj::Field(index) => self.field(at, class, ty, 0, *index)?,
-                Proj::Variant(variant, index) => self.field(at, class, ty, *variant, *index)?,
+                Proj::Field(index) => self.field(at, ty, 0, *index)?,
+                Proj::Variant(variant, index) => self.field(at, ty, *variant, *index)?,
             };
             ty = next;
         }
         self.cx.layouts.llvm(ty)?;
-        Some((at, class))
+        Some(at)
     }
 
-    fn field(
-        &mut self,
-        at: PointerValue<'c>,
-        class: Class,
-        ty: Ty,
-        variant: u32,
-        index: u32,
-    ) -> Option<(PointerValue<'c>, Class)> {
+    /// The pointer at a place.
+    fn follow(&self, at: Cursor<'c>, name: &str) -> PointerValue<'c> {
+        match at {
+            Cursor::Value(value) => value.into_pointer_value(),
+            Cursor::Memory(at, class) => self.ir.load_ptr(at, class, name),
+        }
+    }
+
+    fn field(&mut self, at: Cursor<'c>, ty: Ty, variant: u32, index: u32) -> Option<Cursor<'c>> {
         if let (true, TyKind::Adt(id)) =
             (self.cx.layouts.is_boxed(ty), self.cx.program.types.kind(ty))
         {
             let placed = self.cx.layouts.objects(*id)[variant as usize].fields[index as usize];
             placed.index?;
-            let object = self.ir.load_ptr(at, class, "object");
-            return Some((self.ir.offset(object, placed.offset, "field"), Class::Payload));
+            let object = self.follow(at, "object");
+            let field = self.ir.offset(object, placed.offset, "field");
+            return Some(Cursor::Memory(field, Class::Payload));
         }
         let layout = self.cx.layouts.of(ty);
         let placed = layout.variants[variant as usize][index as usize];
-        Some((self.ir.field(layout.llvm?, at, placed.index?, "field"), class))
+        let index = placed.index?;
+        Some(match at {
+            Cursor::Value(value) => Cursor::Value(self.ir.extract(value, index, "")),
+            Cursor::Memory(at, class) => {
+                Cursor::Memory(self.ir.field(layout.llvm?, at, index, "field"), class)
+            }
+        })
     }
 
     /// A local used as an index, as i64.
@@ -164,8 +186,10 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
     pub fn read(&mut self, place: &Place) -> Option<Value<'c>> {
         let ty = self.place_ty(place);
         let llvm = self.cx.layouts.llvm(ty)?;
-        let (at, class) = self.address(place)?;
-        Some(self.ir.load(llvm, at, class, ""))
+        Some(match self.walk(place)? {
+            Cursor::Value(value) => value,
+            Cursor::Memory(at, class) => self.ir.load(llvm, at, class, ""),
+        })
     }
 
     /// Reads an operand; none without bytes.
@@ -229,6 +253,15 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
     pub fn signed(&self, ty: Ty) -> bool {
         is_signed(self.cx.program.types.kind(ty))
     }
+}
+
+/// How far a place has been followed.
+#[derive(Clone, Copy)]
+enum Cursor<'c> {
+    /// Still inside a value.
+    Value(Value<'c>),
+    /// In memory.
+    Memory(PointerValue<'c>, Class),
 }
 
 /// Whether values of this kind are signed integers.
