@@ -2,6 +2,7 @@
 
 mod cancel;
 mod chans;
+mod nested;
 mod tasks;
 
 use std::ptr::null_mut;
