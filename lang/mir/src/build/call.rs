@@ -81,7 +81,8 @@ impl<'h> Builder<'_, '_, 'h> {
             func if func.is_std => func.name.clone(),
             _ => return false,
         };
-        let looks = matches!(&*name, "len" | "is_empty" | "is_some" | "is_none");
+        let looks =
+            matches!(&*name, "len" | "is_empty" | "is_some" | "is_none" | "is_ok" | "is_err");
         if !looks || !is_place(value) || value.ty == hir::TyTable::NEVER {
             return false;
         }
@@ -90,15 +91,19 @@ impl<'h> Builder<'_, '_, 'h> {
             return false;
         }
         let is_list = matches!(self.cx.types.kind(ty), TyKind::List(_));
-        let is_option = matches!(&*name, "is_some" | "is_none");
-        if !is_list && !is_option {
+        // `Some` and `Err` are the second variants.
+        let variant = match &*name {
+            "is_some" | "is_err" => Some(SOME),
+            "is_none" | "is_ok" => Some(NONE),
+            _ => None,
+        };
+        if !is_list && variant.is_none() {
             return false;
         }
         let place = self.place_of(value);
         let (i64, u32) = (self.i64(), self.int(IntTy::U32));
-        let found = if is_option {
+        let found = if let Some(wanted) = variant {
             let tag = self.temp_of(u32, Rvalue::Tag(place));
-            let wanted = if &*name == "is_some" { SOME } else { NONE };
             let wanted = Operand::Const(Const::Int(wanted.into(), IntTy::U32));
             Rvalue::Binary(BinOp::Eq, Operand::Borrow(tag.into()), wanted)
         } else if &*name == "is_empty" {

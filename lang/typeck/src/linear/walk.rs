@@ -29,7 +29,11 @@ const MOVING: [&str; 14] = [
 ];
 
 /// Functions of the prelude that only look at their receiver.
-const LOOKING: [&str; 4] = ["len", "is_empty", "is_some", "is_none"];
+const LOOKING: [&str; 6] = ["len", "is_empty", "is_some", "is_none", "is_ok", "is_err"];
+
+/// Functions of the prelude that copy elements. A generator may be dropped, so the others may have it.
+const COPYING: [&str; 9] =
+    ["first", "last", "get", "filter", "any", "all", "keys", "values", "items"];
 
 /// How the value of an expression is used.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -456,8 +460,16 @@ impl<'p> Walker<'p> {
                 looking = is_std && LOOKING.contains(&&*name);
                 let types = types.clone();
                 let moved = types.iter().copied().find(|&ty| self.is_moved(ty));
+                let fits = |linear: bool| {
+                    is_std
+                        && if linear {
+                            looking || MOVING.contains(&&*name)
+                        } else {
+                            !COPYING.contains(&&*name)
+                        }
+                };
                 if let Some(ty) = moved
-                    && !(is_std && (looking || MOVING.contains(&&*name)))
+                    && !fits(self.is_linear(ty))
                 {
                     let noun = self.noun(ty);
                     let help = if self.is_linear(ty) {
