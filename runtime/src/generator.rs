@@ -16,13 +16,10 @@ use std::ptr::null_mut;
 
 use orion_abi::{
     Ctx, Frame, PointDesc, Site, TypeDesc,
-    desc::{NO_SLOT, PointKind, TypeKind},
+    desc::{PointKind, TypeKind},
     frame::{FRAME_COMPLETED, FRAME_ENDED, FRAME_RUNNING, FRAME_WAITING},
     object::{BOXED_TAG_BIT, BoxedObject, ListObject},
-    outcome::{
-        OUTCOME_BLOCK, OUTCOME_CLOSED, OUTCOME_DONE, OUTCOME_UNWIND, STATUS_RETURNED,
-        STATUS_UNWINDING,
-    },
+    outcome::{OUTCOME_CLOSED, OUTCOME_DONE, OUTCOME_UNWIND, STATUS_RETURNED},
 };
 use orion_fast::{
     blocks::{block_alloc, block_free, orion_frame_free},
@@ -33,11 +30,11 @@ use orion_fast::{
 };
 
 use crate::{
-    frames::{arms_of, drop_frame, drop_result, kind_of, point_of, result_at, slot_at},
-    heap::drop::{HEAD_BYTES, drop_value, fields, kind_of as type_kind, retain_value, variant},
+    frames::{arms_of, drop_frame, drop_result, kind_of, point_of, slot_at},
+    heap::drop::{HEAD_BYTES, fields, kind_of as type_kind, variant},
     panic::{Cause, Panic},
     sched::{
-        cancel, fail,
+        cancel,
         park::{init_nodes, node_of, target_of},
     },
     world::{World, extra_if, extra_of, free_task, no_site, worker_of, world_of},
@@ -61,9 +58,12 @@ pub struct Generator {
 }
 
 /// How a run on the driver's stack went.
-enum Ran {
+pub enum Ran {
+    /// It stands at a yield; the value is where it belongs.
     Yielded,
+    /// Its root has ended.
     Ended,
+    /// It waits, or is ready to go on: the driver must park.
     Blocked,
 }
 
@@ -153,7 +153,11 @@ pub unsafe fn unlink(world: *mut World, generator: *mut Generator) {
 }
 
 /// Type argument `index`: 0 what it yields, 1 what it is sent, 2 what it returns.
-unsafe fn argument(generator: *mut Generator, index: usize) -> *const TypeDesc {
+///
+/// # Safety
+/// The generator is alive.
+#[must_use]
+pub unsafe fn argument(generator: *mut Generator, index: usize) -> *const TypeDesc {
     // SAFETY: the type, where there is one, is a `Gen` with its three fields.
     unsafe {
         let ty = (*generator).ty;
@@ -164,7 +168,12 @@ unsafe fn argument(generator: *mut Generator, index: usize) -> *const TypeDesc {
     }
 }
 
-unsafe fn has_ended(generator: *mut Generator) -> bool {
+/// Whether it has returned, panicked or was stopped.
+///
+/// # Safety
+/// The generator is alive.
+#[must_use]
+pub unsafe fn has_ended(generator: *mut Generator) -> bool {
     // SAFETY: the generator is alive.
     unsafe { (*generator).task.state == TASK_ENDED }
 }
@@ -250,7 +259,10 @@ unsafe fn set_going(generator: *mut Generator) {
 }
 
 /// Its pending `defer`s will run when it is run.
-unsafe fn begin_stop(generator: *mut Generator) {
+///
+/// # Safety
+/// The generator stands at a yield.
+pub unsafe fn begin_stop(generator: *mut Generator) {
     // SAFETY: it stands at a yield.
     unsafe {
         let task = &raw mut (*generator).task;
@@ -262,7 +274,10 @@ unsafe fn begin_stop(generator: *mut Generator) {
 }
 
 /// Runs a generator that stands still on this stack.
-unsafe fn run(ctx: *mut Ctx, generator: *mut Generator, destination: *mut u8) -> Ran {
+///
+/// # Safety
+/// The generator stands still; a task runs; the destination has room for what is yielded, or is null.
+pub unsafe fn run(ctx: *mut Ctx, generator: *mut Generator, destination: *mut u8) -> Ran {
     // SAFETY: the leaf can be resumed; frames belong to the task that `ctx.task` says.
     unsafe {
         let driver = (*ctx).task;
@@ -313,7 +328,10 @@ unsafe fn over(ctx: *mut Ctx, generator: *mut Generator, root: *mut Frame) {
 }
 
 /// What the end of a generator is to its driver: `CLOSED`, or `UNWIND` with what it unwound with.
-unsafe fn hand_over_end(generator: *mut Generator, driver: *mut Task) -> u32 {
+///
+/// # Safety
+/// The generator has ended; `driver` drove it.
+pub unsafe fn hand_over_end(generator: *mut Generator, driver: *mut Task) -> u32 {
     // SAFETY: both are alive.
     unsafe {
         let task = &raw mut (*generator).task;
@@ -362,7 +380,10 @@ pub unsafe fn end_unstarted(ctx: *mut Ctx, task: *mut Task) {
 }
 
 /// One that has not started will not.
-unsafe fn abandon(ctx: *mut Ctx, generator: *mut Generator) {
+///
+/// # Safety
+/// The generator has not started.
+pub unsafe fn abandon(ctx: *mut Ctx, generator: *mut Generator) {
     // SAFETY: its one frame holds its captures.
     unsafe {
         let leaf = (*generator).task.leaf;
@@ -463,7 +484,11 @@ pub unsafe fn release(ctx: *mut Ctx, generator: *mut Generator) {
 }
 
 /// The next generator in a value that has not ended, in the order of fields and elements.
-unsafe fn first_open(value: *mut u8, ty: *const TypeDesc) -> Option<*mut Generator> {
+///
+/// # Safety
+/// The value is of the type.
+#[must_use]
+pub unsafe fn first_open(value: *mut u8, ty: *const TypeDesc) -> Option<*mut Generator> {
     let mut work = vec![(value, ty)];
     // SAFETY: the value is valid, so its parts are.
     unsafe {
@@ -513,7 +538,11 @@ unsafe fn first_open(value: *mut u8, ty: *const TypeDesc) -> Option<*mut Generat
 }
 
 /// Whether the native stack has no room for another generator.
-unsafe fn stack_is_low(ctx: *mut Ctx) -> bool {
+///
+/// # Safety
+/// `ctx` heads a worker.
+#[must_use]
+pub unsafe fn stack_is_low(ctx: *mut Ctx) -> bool {
     let here = 0u8;
     // SAFETY: the context heads a worker.
     unsafe { (&raw const here as usize) < (*worker_of(ctx)).stack_limit }
@@ -627,216 +656,12 @@ pub unsafe fn interrupt(ctx: *mut Ctx, frame: *mut Frame, point: &PointDesc) -> 
     }
 }
 
-/// `gen { … }`.
-///
-/// # Safety
-/// Called by generated code: the frame is new and of a generator's body.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orion_gen_new(ctx: *mut Ctx, frame: *mut Frame) -> *mut u8 {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let world = world_of(ctx);
-        let id = (*world).next_task_id;
-        (*world).next_task_id += 1;
-        let meta = (*frame).meta;
-        let generator = new(ctx, id, (*meta).generator, &raw const (*meta).site);
-        (*generator).task.leaf = frame;
-        (*frame).task = generator.cast();
-        generator.cast()
-    }
-}
-
-/// First half of `@yield(v)`: the value goes to the driver.
-///
-/// # Safety
-/// Called by generated code of the running task; the value is given up.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orion_gen_give(
-    ctx: *mut Ctx,
-    value: *mut u8,
-    ty: *const TypeDesc,
-    site: *const Site,
-) -> u32 {
-    // SAFETY: the destination has room for a `Y`; types are the same where their descriptors are.
-    unsafe {
-        let task = (*ctx).task.cast::<Task>();
-        let generator = task.cast::<Generator>();
-        let misplaced =
-            (*task).flags & TASK_GENERATOR == 0 || !std::ptr::eq(argument(generator, 0), ty);
-        if misplaced || (*task).flags & TASK_STOPPING != 0 {
-            drop_value(ctx, value, ty);
-            let what = if misplaced {
-                "`@yield` outside of its generator"
-            } else {
-                "`@yield` in a generator that is being stopped"
-            };
-            fail::panic(ctx, what.to_owned(), site);
-            return STATUS_UNWINDING;
-        }
-        let node = (*task).joiner;
-        let to = if node.is_null() { (*generator).destination } else { (*node).value };
-        if to.is_null() {
-            drop_value(ctx, value, ty);
-        } else {
-            std::ptr::copy_nonoverlapping(value, to, (*ty).size as usize);
-        }
-        STATUS_RETURNED
-    }
-}
-
-/// What a generator's `@yield` will give.
-///
-/// # Safety
-/// Called by generated code: the generator is borrowed, the value given up.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orion_gen_send(
-    ctx: *mut Ctx,
-    generator: *mut u8,
-    sent: *mut u8,
-    is_next: u32,
-    ty: *const TypeDesc,
-    site: *const Site,
-) -> u32 {
-    // SAFETY: a leaf at a yield has the slot that its arm names.
-    unsafe {
-        let generator = generator.cast::<Generator>();
-        if generator.is_null() || is_next == 0 && !has_ended(generator) && is_unstarted(generator) {
-            drop_value(ctx, sent, ty);
-            let what = if generator.is_null() {
-                "the generator is running already"
-            } else {
-                "`send` to a generator before its first `next`"
-            };
-            fail::panic(ctx, what.to_owned(), site);
-            return STATUS_UNWINDING;
-        }
-        let waits = !has_ended(generator) && is_at_yield(generator);
-        let arm = if waits { arms_of(point_of((*generator).task.leaf)).first() } else { None };
-        match arm {
-            Some(arm) if arm.value_offset != NO_SLOT && std::ptr::eq(arm.ty, ty) => {
-                let frame = (*generator).task.leaf;
-                let slot = slot_at(frame, arm.value_offset);
-                std::ptr::copy_nonoverlapping(sent, slot, (*ty).size as usize);
-                (*frame).outcome = OUTCOME_DONE;
-                (*frame).state = FRAME_COMPLETED;
-            }
-            _ => drop_value(ctx, sent, ty),
-        }
-        STATUS_RETURNED
-    }
-}
-
-/// `g.next()`, and `g.send(v)` once the value is delivered.
-///
-/// # Safety
-/// Called by generated code: the generator is borrowed, the destination has room for what it yields.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orion_try_gen_next(
-    ctx: *mut Ctx,
-    generator: *mut u8,
-    destination: *mut u8,
-) -> u32 {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let generator = generator.cast::<Generator>();
-        if generator.is_null() {
-            fail::panic(ctx, String::from("the generator is running already"), no_site());
-            return OUTCOME_UNWIND;
-        }
-        if (*ctx).force != 0 {
-            return OUTCOME_BLOCK;
-        }
-        if has_ended(generator) {
-            return OUTCOME_CLOSED;
-        }
-        if stack_is_low(ctx) || !is_unstarted(generator) && !is_at_yield(generator) {
-            return OUTCOME_BLOCK;
-        }
-        match run(ctx, generator, destination) {
-            Ran::Yielded => OUTCOME_DONE,
-            Ran::Ended => hand_over_end(generator, (*ctx).task.cast()),
-            Ran::Blocked => OUTCOME_BLOCK,
-        }
-    }
-}
-
-/// `g.stop()`, and the end of a variable that holds generators.
-///
-/// # Safety
-/// Called by generated code: the value is borrowed.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orion_try_gen_stop(
-    ctx: *mut Ctx,
-    value: *mut u8,
-    ty: *const TypeDesc,
-) -> u32 {
-    // SAFETY: the caller's promise.
-    unsafe {
-        while let Some(generator) = first_open(value, ty) {
-            if is_unstarted(generator) {
-                abandon(ctx, generator);
-                continue;
-            }
-            if (*ctx).force != 0 || stack_is_low(ctx) || !is_at_yield(generator) {
-                return OUTCOME_BLOCK;
-            }
-            begin_stop(generator);
-            match run(ctx, generator, null_mut()) {
-                Ran::Blocked => return OUTCOME_BLOCK,
-                Ran::Yielded => {}
-                Ran::Ended => {
-                    if hand_over_end(generator, (*ctx).task.cast()) == OUTCOME_UNWIND {
-                        return OUTCOME_UNWIND;
-                    }
-                }
-            }
-        }
-        OUTCOME_DONE
-    }
-}
-
-/// `g.result()`.
-///
-/// # Safety
-/// Called by generated code: the generator is borrowed, `out` has room for its result.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orion_gen_result(
-    ctx: *mut Ctx,
-    generator: *mut u8,
-    site: *const Site,
-    out: *mut u8,
-) -> u32 {
-    // SAFETY: a root that has returned holds its result.
-    unsafe {
-        let generator = generator.cast::<Generator>();
-        let ended = !generator.is_null() && has_ended(generator);
-        if !ended || (*generator).task.leaf.is_null() {
-            let what = if ended {
-                "`result` of a generator that did not return"
-            } else {
-                "`result` of a generator that is not done"
-            };
-            fail::panic(ctx, what.to_owned(), site);
-            return STATUS_UNWINDING;
-        }
-        let root = (*generator).task.leaf;
-        let ty = (*(*root).meta).result;
-        if !out.is_null() {
-            std::ptr::copy_nonoverlapping(result_at(root), out, (*ty).size as usize);
-        }
-        if is_linear(ty) {
-            // There is one of it.
-            (*generator).task.leaf = null_mut();
-            orion_frame_free(ctx, root);
-        } else {
-            retain_value(result_at(root), ty);
-        }
-        STATUS_RETURNED
-    }
-}
-
 /// Whether values of a type hold tasks or generators.
-unsafe fn is_linear(ty: *const TypeDesc) -> bool {
+///
+/// # Safety
+/// `ty` is a type of the program.
+#[must_use]
+pub unsafe fn is_linear(ty: *const TypeDesc) -> bool {
     let (mut seen, mut work) = (Vec::new(), vec![ty]);
     // SAFETY: descriptors are constants of the image.
     unsafe {
@@ -864,14 +689,4 @@ unsafe fn is_linear(ty: *const TypeDesc) -> bool {
         }
         false
     }
-}
-
-/// `g.done()`.
-///
-/// # Safety
-/// Called by generated code: the generator is borrowed.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orion_gen_done(_ctx: *mut Ctx, generator: *mut u8) -> u32 {
-    // SAFETY: the caller's promise.
-    unsafe { u32::from(generator.is_null() || has_ended(generator.cast())) }
 }
