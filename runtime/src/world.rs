@@ -98,6 +98,8 @@ pub struct World {
     pub idlers: TaskQueue,
     /// Pending timers.
     pub timers: TimerHeap,
+    /// What went wrong with the last file operation, until the library asks.
+    pub file_error: String,
     /// Choices of the scheduler.
     pub rng: Rng,
     /// The program's random numbers.
@@ -151,6 +153,7 @@ impl Worker {
                 lone_yields: 0,
                 spawned: null_mut(),
                 boundary: null_mut(),
+                fresh: TaskQueue::new(),
             },
             world: null_mut(),
             arena: Arena::default(),
@@ -200,6 +203,7 @@ impl World {
             idlers: TaskQueue::new(),
             timers: TimerHeap::default(),
             rng: Rng::new(seed),
+            file_error: String::new(),
             program_rng: Rng::new(seeds.next_u64()),
             hash_seed: seeds.next_u64(),
             seed,

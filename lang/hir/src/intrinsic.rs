@@ -194,6 +194,12 @@ intrinsics! {
     EPrint "eprint" 0 (STR) Unit, true;
     /// The next line of standard input with its line end; empty at the end of input.
     ReadLine "read_line" 0 () Str, true;
+    /// The bytes of a file; empty when it cannot be read. `file_error` tells.
+    FileRead "file_read" 0 (STR) List(&U8), true;
+    /// Writes the bytes to a file, anew or (true) behind its end. `file_error` tells.
+    FileWrite "file_write" 0 (STR, (List(&U8), false), (Bool, false)) Unit, true;
+    /// What went wrong with the last `file_read` or `file_write`; empty when nothing did.
+    FileError "file_error" 0 () Str, true;
 
     // Lists.
     /// Number of elements.

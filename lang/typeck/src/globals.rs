@@ -11,7 +11,7 @@ use orion_hir::{
     AdtId, ClassId, Expr, Fn, FnId, Generic, IndexVec, InstanceId, Program, TyId, TyTable,
 };
 use orion_syntax::{Span, Symbol, ast};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 orion_syntax::define_index! {
     /// A module of the program.
@@ -176,8 +176,6 @@ pub struct Globals<'a> {
     pub consts: IndexVec<ConstId, ConstInfo<'a>>,
     /// Bodies with an error: later passes leave them alone.
     pub failed: HashSet<FnId>,
-    /// Library functions that use what cannot be compiled yet, with its name.
-    pub unsupported: BTreeMap<FnId, &'static str>,
     /// All that was found wrong so far.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -291,7 +289,6 @@ pub fn new_globals(modules: &[SourceModule]) -> Globals<'_> {
         aliases: IndexVec::new(),
         consts: IndexVec::new(),
         failed: HashSet::new(),
-        unsupported: BTreeMap::new(),
         diagnostics: Vec::new(),
     }
 }

@@ -20,7 +20,6 @@ mod linear;
 mod signatures;
 mod suggest;
 mod types;
-mod unsupported;
 
 use orion_diagnostics::Diagnostic;
 use orion_hir::Program;
@@ -80,7 +79,6 @@ pub fn check_program(modules: &[SourceModule]) -> Checked {
     globals.check_patterns();
     globals.check_linearity();
     globals.check_leaks();
-    globals.check_unsupported();
     let mut diagnostics = globals.diagnostics;
     // Warnings about the standard library are for those who write it.
     let library: Vec<_> = modules

@@ -222,6 +222,12 @@ macro_rules! runtime_functions {
             orion_env_get(Ptr, Ptr) -> Ptr;
             // (ctx) -> the next line of standard input with its end, "" at the end of input
             orion_read_line(Ptr) -> Ptr;
+            // (ctx, borrowed path) -> [u8], empty when the file cannot be read
+            orion_file_read(Ptr, Ptr) -> Ptr;
+            // (ctx, borrowed path, borrowed [u8], append)
+            orion_file_write(Ptr, Ptr, Ptr, I32) -> Void;
+            // (ctx) -> str: what went wrong with the last of these, or ""
+            orion_file_error(Ptr) -> Ptr;
             // (ctx, status): finishes the program; does not return
             orion_exit(Ptr, I32) -> Void;
             // (ctx) -> 64 random bits of the program's saved generator

@@ -161,6 +161,8 @@ fn is_short(intrinsic: Intrinsic) -> bool {
             | I::Print
             | I::EPrint
             | I::ReadLine
+            | I::FileRead
+            | I::FileWrite
             | I::Exit
     )
 }

@@ -5,9 +5,7 @@ use super::{Expect, Infer, LocalKind, Why, error_expr, expr};
 use crate::suggest::nearest;
 use orion_diagnostics::ErrorCode;
 use orion_hir::derive::SHOW_NESTED;
-use orion_hir::{
-    Arg, BinOp, Callee, Expr, ExprKind, Intrinsic, Pat, PatKind, Stmt, TyId, TyTable, UnOp,
-};
+use orion_hir::{Arg, BinOp, Callee, Expr, ExprKind, Intrinsic, Pat, PatKind, Stmt, TyTable, UnOp};
 use orion_syntax::{Span, ast};
 
 impl Infer<'_, '_> {
@@ -37,9 +35,6 @@ impl Infer<'_, '_> {
             _ => {}
         }
         let is_std = self.g.modules[self.module].is_std;
-        if is_std && let Some((feature, ret)) = self.future_intrinsic(text) {
-            return self.unsupported(feature, ret, args, span);
-        }
         let found = Intrinsic::from_name(text).filter(|which| is_std || !which.signature().is_std);
         let Some(which) = found else {
             for arg in args {
@@ -72,39 +67,6 @@ impl Infer<'_, '_> {
             return error_expr(span);
         }
         self.never_if_any(ExprKind::Intrinsic(which, types, args), ret, span)
-    }
-
-    /// What the library is written for and the compiler has not yet: the feature and the result.
-    fn future_intrinsic(&mut self, name: &str) -> Option<(&'static str, TyId)> {
-        if Intrinsic::from_name(name).is_some() {
-            return None;
-        }
-        Some(match name {
-            "file_read" => ("reading files", self.types().list(TyTable::U8)),
-            "file_write" => ("writing files", TyTable::UNIT),
-            "file_error" => ("files", TyTable::STR),
-            _ => return None,
-        })
-    }
-
-    /// Stands for an intrinsic of the future; whoever calls the function around it is told.
-    fn unsupported(
-        &mut self,
-        feature: &'static str,
-        ret: TyId,
-        args: &[ast::Arg],
-        span: Span,
-    ) -> Expr {
-        for arg in args {
-            self.expr(&arg.value, Expect::Any);
-        }
-        let func = self.frame_ref().func;
-        self.g.unsupported.entry(func).or_insert(feature);
-        let text = format!("{feature}: not supported yet");
-        let message = expr(ExprKind::Str(text.into()), TyTable::STR, span);
-        let panic = ExprKind::Intrinsic(Intrinsic::Panic, Vec::new(), vec![Arg::Value(message)]);
-        let panic = expr(panic, TyTable::NEVER, span);
-        expr(ExprKind::Block(Vec::new(), Some(Box::new(panic))), ret, span)
     }
 
     fn report_unknown_intrinsic(&mut self, name: ast::Ident, text: &str, is_std: bool) {
