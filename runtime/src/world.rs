@@ -153,6 +153,7 @@ impl Worker {
                 lone_yields: 0,
                 spawned: null_mut(),
                 boundary: null_mut(),
+                fresh: TaskQueue::new(),
             },
             world: null_mut(),
             arena: Arena::default(),
