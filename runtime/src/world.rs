@@ -153,7 +153,6 @@ impl Worker {
                 lone_yields: 0,
                 spawned: null_mut(),
                 boundary: null_mut(),
-                fresh: TaskQueue::new(),
             },
             world: null_mut(),
             arena: Arena::default(),
