@@ -188,23 +188,14 @@ pub struct WorkerHead {
     pub ready: TaskQueue,
     /// Yields with nobody else ready.
     pub lone_yields: u64,
-    /// The last task that the running one has spawned in its present slice and that is still in `fresh`, or null.
+    /// The last task that the running one has spawned in its present slice and that is still in the queue, or null.
     pub spawned: *mut Task,
-    /// While this task is in `ready`, that queue is served before `fresh`.
+    /// While this task is in the queue, spawned ones go to its end: what was ready before them is not overtaken for ever.
     pub boundary: *mut Task,
-    /// Tasks that have been spawned and have not run: those of the latest spawner first, in the order of their spawning.
-    pub fresh: TaskQueue,
 }
 
 impl WorkerHead {
-    /// Whether no task is ready.
-    #[inline(always)]
-    #[must_use]
-    pub fn is_idle(&self) -> bool {
-        self.ready.is_empty() && self.fresh.is_empty()
-    }
-
-    /// Queues a task that the running one has spawned: before all that were spawned by others, behind what it has spawned itself. So a tree of
+    /// Queues a task that the running one has spawned: in front of what was ready before, behind what it has spawned before. So a tree of
     /// tasks is walked depth first, in the space of a path.
     ///
     /// # Safety
@@ -213,21 +204,25 @@ impl WorkerHead {
     pub unsafe fn push_spawned(&mut self, task: *mut Task) {
         // SAFETY: `spawned` is in the queue, and queued tasks are alive.
         unsafe {
+            if !self.boundary.is_null() {
+                self.ready.push(task);
+                return;
+            }
             let before = self.spawned;
             if before.is_null() {
-                self.fresh.push_front(task);
+                self.ready.push_front(task);
             } else {
                 (*task).next = (*before).next;
                 (*before).next = task;
-                if self.fresh.tail == before {
-                    self.fresh.tail = task;
+                if self.ready.tail == before {
+                    self.ready.tail = task;
                 }
             }
             self.spawned = task;
         }
     }
 
-    /// Takes the next task to run, or null: a spawned one, unless others have waited for long.
+    /// Takes the first ready task, or null; the next one that is spawned goes in front again.
     ///
     /// # Safety
     /// Queued tasks are alive.
@@ -235,46 +230,13 @@ impl WorkerHead {
     pub unsafe fn pop(&mut self) -> *mut Task {
         // SAFETY: as above.
         unsafe {
-            self.spawned = core::ptr::null_mut();
-            if !self.fresh.is_empty() && self.boundary.is_null() {
-                return self.fresh.pop();
-            }
             let task = self.ready.pop();
-            if task.is_null() {
-                self.boundary = core::ptr::null_mut();
-                return self.fresh.pop();
-            }
+            self.spawned = core::ptr::null_mut();
             if task == self.boundary {
                 self.boundary = core::ptr::null_mut();
             }
             task
         }
-    }
-
-    /// What is ready now is served before spawned tasks are again.
-    pub fn set_boundary(&mut self) {
-        if self.boundary.is_null() && !self.ready.is_empty() {
-            self.boundary = self.ready.tail;
-        }
-    }
-
-    /// Makes one queue of both, in the order in which they would be served.
-    ///
-    /// # Safety
-    /// Queued tasks are alive.
-    pub unsafe fn merge(&mut self) {
-        self.spawned = core::ptr::null_mut();
-        self.boundary = core::ptr::null_mut();
-        if self.fresh.is_empty() {
-            return;
-        }
-        // SAFETY: as above.
-        unsafe { (*self.fresh.tail).next = self.ready.head };
-        if self.ready.is_empty() {
-            self.ready.tail = self.fresh.tail;
-        }
-        self.ready.head = self.fresh.head;
-        self.fresh = TaskQueue::new();
     }
 }
 
@@ -306,7 +268,7 @@ pub unsafe extern "C" fn orion_try_yield(ctx: *mut Ctx) -> u32 {
     // SAFETY: the context heads a worker.
     unsafe {
         let head = ctx.cast::<WorkerHead>();
-        if (*head).is_idle() && (*ctx).force == 0 {
+        if (*head).ready.is_empty() && (*ctx).force == 0 {
             (*head).lone_yields += 1;
             if (*head).lone_yields % LONE_YIELDS != 0 {
                 return OUTCOME_DONE;

@@ -58,7 +58,7 @@ pub const ATTEND_CHECKPOINT: u32 = 16;
 /// Dispatches between two looks at the clock while tasks are ready.
 const ROUND: u64 = 64;
 
-/// Rounds after which spawned tasks let through what else is ready (at a tick they do, too).
+/// Rounds after which spawned tasks may no longer overtake what is ready (at a tick they may not either).
 const BOUNDARY_ROUNDS: u32 = 64;
 
 /// Exit status after `@pause()` or a signal.
@@ -99,7 +99,7 @@ pub unsafe fn run(worker: *mut Worker) -> End {
         loop {
             rounds = rounds.wrapping_add(1);
             if rounds.is_multiple_of(BOUNDARY_ROUNDS) {
-                (*worker).head.set_boundary();
+                set_boundary(worker);
             }
             if let Some(end) = look_at_clock(worker) {
                 return end;
@@ -144,7 +144,7 @@ unsafe fn finish_orphans(worker: *mut Worker) {
             let task = (*worker).head.pop();
             if task.is_null() {
                 fire_timers(world);
-                if !(*worker).head.is_idle() {
+                if !(*worker).head.ready.is_empty() {
                     continue;
                 }
                 // What waits for nothing that can happen is left.
@@ -238,10 +238,21 @@ unsafe fn attend_now(worker: *mut Worker) -> Option<End> {
             return Some(End::SaveFailed(refusal));
         }
         if bits & ATTEND_TICK != 0 {
-            (*worker).head.set_boundary();
+            set_boundary(worker);
             return look_at_clock(worker);
         }
         None
+    }
+}
+
+/// From now on spawned tasks go to the end of the queue, until everything that is ready now has run.
+unsafe fn set_boundary(worker: *mut Worker) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let head = &mut (*worker).head;
+        if head.boundary.is_null() && !head.ready.is_empty() {
+            head.boundary = head.ready.tail;
+        }
     }
 }
 
@@ -292,7 +303,6 @@ unsafe fn save(world: *mut World) -> Result<(), crate::state::Refusal> {
     // SAFETY: every task is suspended; the store is out of the world while it works on it.
     unsafe {
         let Some(mut store) = (*world).store.take() else { return Ok(()) };
-        (*(*world).worker).head.merge();
         let result = store.checkpoint(world);
         (*world).store = Some(store);
         result?;
@@ -314,7 +324,6 @@ unsafe fn round_trip(worker: *mut Worker) {
             return;
         }
         let start = Instant::now();
-        (*worker).head.merge();
         if let Err(message) = crate::state::roundtrip((*worker).world) {
             crate::output::emergency(format!("error: ORION_FORCE=restore: {message}\n"));
             crate::start::exit_now(ROUND_TRIP_STATUS);
@@ -364,7 +373,7 @@ unsafe fn wait_for_work(worker: *mut Worker) -> Option<End> {
         let world = (*worker).world;
         let ctx = Worker::ctx(worker);
         fire_timers(world);
-        if !(*worker).head.is_idle() {
+        if !(*worker).head.ready.is_empty() {
             return None;
         }
         let idler = (*world).idlers.pop();

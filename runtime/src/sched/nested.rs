@@ -4,7 +4,7 @@
 //! just as well run here and now, on top of the blocked one: if it ends, or sends what is waited for, nobody had to suspend. So a fork and its join cost
 //! little more than a call.
 //!
-//! Invariants: the nested task is the first of the fresh ones and was spawned in the running task's present slice, so the order of tasks is what it would have been.
+//! Invariants: the nested task is the head of the run queue and was spawned in the running task's present slice, so the order of tasks is what it would have been.
 //! The running task stays `RUNNING`; to everybody else it looks like one that has not parked yet. Nothing nests near the end of the native
 //! stack, nor when the scheduler is wanted.
 
@@ -25,11 +25,11 @@ const STACK_ROOM_BYTES: usize = 64 << 10;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn orion_run_spawned(ctx: *mut Ctx) -> u32 {
     let here = 0u8;
-    // SAFETY: the head of the fresh ones is a live, ready task; `dispatch` leaves the worker ready for the next.
+    // SAFETY: the queue's head is a live, ready task; `dispatch` leaves the worker ready for the next.
     unsafe {
         let worker = worker_of(ctx);
         let last = (*worker).head.spawned;
-        let task = (*worker).head.fresh.head;
+        let task = (*worker).head.ready.head;
         if last.is_null()
             || task.is_null()
             || (*task).state != TASK_READY
@@ -41,14 +41,13 @@ pub unsafe extern "C" fn orion_run_spawned(ctx: *mut Ctx) -> u32 {
             return 0;
         }
         let running = (*ctx).task;
-        (*worker).head.spawned = std::ptr::null_mut();
-        (*worker).head.fresh.pop();
+        (*worker).head.pop();
         let dispatches = (*worker).dispatches.load(Ordering::Relaxed);
         (*worker).dispatches.store(dispatches + 1, Ordering::Relaxed);
         dispatch(ctx, task);
         (*ctx).task = running;
         // What the running task has spawned before is still in front, unless something overtook it.
-        let next: *mut Task = (*worker).head.fresh.head;
+        let next: *mut Task = (*worker).head.ready.head;
         (*worker).head.spawned =
             if task == last || next.is_null() { std::ptr::null_mut() } else { last };
         1

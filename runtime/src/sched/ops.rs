@@ -111,7 +111,7 @@ pub unsafe extern "C" fn orion_poll(ctx: *mut Ctx, stack_pointer: i64) -> u32 {
             .timers
             .first()
             .is_some_and(|timer| timer.deadline_ns <= (*world).clock.peek_ns());
-        if due || !(*worker).head.is_idle() || crate::sched::checkpoint_is_due(world) {
+        if due || !(*worker).head.ready.is_empty() || crate::sched::checkpoint_is_due(world) {
             OUTCOME_BLOCK
         } else {
             OUTCOME_DONE

@@ -47,7 +47,6 @@ pub unsafe fn drop_all(worker: *mut Worker) {
         (*worker).head.ready = TaskQueue::new();
         (*worker).head.spawned = null_mut();
         (*worker).head.boundary = null_mut();
-        (*worker).head.fresh = TaskQueue::new();
         (*world).tearing_down = true;
         empty_buffers(world);
         for &task in &tasks {
