@@ -161,10 +161,7 @@ impl<'h> Builder<'_, '_, 'h> {
         let list = self.own(list);
         let list = self.temp_of(list_ty, Rvalue::Use(list));
         self.push(StatementKind::MakeUnique(list.into()));
-        let item = match *self.cx.types.kind(list_ty) {
-            TyKind::List(item) => item,
-            _ => unreachable!("a list"),
-        };
+        let TyKind::List(item) = *self.cx.types.kind(list_ty) else { unreachable!("a list") };
         let element = |index| Place { local: list, projection: vec![Proj::Index(index)] };
         for _ in 0..front {
             let zero = self.const_i64(0);
