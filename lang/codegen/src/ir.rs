@@ -428,7 +428,7 @@ pub fn zero(ty: BasicTypeEnum<'_>) -> BasicValueEnum<'_> {
 /// Names the instruction that made a value, unless it has a name.
 pub fn name(value: BasicValueEnum<'_>, name: &str) {
     if let Some(instruction) = value.as_instruction_value()
-        && instruction.get_name().is_none_or(|old| old.is_empty())
+        && instruction.get_name().is_none_or(std::ffi::CStr::is_empty)
     {
         value.set_name(name);
     }
