@@ -18,6 +18,10 @@ pub mod teardown;
 pub mod ticker;
 
 #[cfg(test)]
+#[expect(
+    clippy::undocumented_unsafe_blocks,
+    reason = "each test makes the worker that it calls into, and lives in it alone"
+)]
 mod tests;
 
 use std::{

@@ -179,6 +179,7 @@ impl B {
         );
     }
 
+    #[expect(clippy::too_many_arguments, reason = "a terminator has as many parts")]
     pub fn call(
         &mut self,
         block: u32,
