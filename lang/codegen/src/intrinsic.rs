@@ -237,7 +237,8 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
                     Intrinsic::Trunc => "llvm.trunc",
                     _ => {
                         let name = op.info().name;
-                        return Err(self.error(&format!("`{name}` is not supported yet")));
+                        return Err(self
+                            .error(&format!("`{name}` has neither a symbol nor an inline form")));
                     }
                 };
                 let args: Vec<_> =

@@ -25,7 +25,7 @@
 //!
 //! Groups: E00xx lexical and syntax, E01xx names and modules, E02xx types, E03xx patterns,
 //! E04xx linearity and leaks, E05xx tasks, scopes and generators, E06xx constants and
-//! arithmetic, E07xx classes and generics, E08xx limits, E0900 not supported yet, E1xxx tools
+//! arithmetic, E07xx classes and generics, E08xx limits, E1xxx tools
 //! and files; W0xxx warnings. A number is never given to another error.
 
 use crate::Severity;
@@ -173,8 +173,6 @@ error_codes! {
     E0803 "name too long";
     E0804 "file too large";
     E0805 "instantiation without end";
-    // E0900: what the next versions bring
-    E0900 "not supported yet";
     // E1xxx: tools and files
     E1001 "file cannot be read";
     E1002 "not a source file";
@@ -243,7 +241,7 @@ mod tests {
             let tool = code.as_str().starts_with("E1");
             let limit = code.as_str().starts_with("E08");
             assert!(
-                tool || limit || code == ErrorCode::E0900 || code.wrong_example().is_some(),
+                tool || limit || code.wrong_example().is_some(),
                 "page of {code} has no wrong example"
             );
             assert!(

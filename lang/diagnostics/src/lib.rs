@@ -102,13 +102,6 @@ impl Diagnostic {
         }
     }
 
-    /// The one error for what is parsed and not compiled yet: E0900, naming the feature.
-    #[must_use]
-    pub fn not_supported_yet(span: Span, feature: &str) -> Self {
-        Self::new(ErrorCode::E0900, span, format!("{feature}: not supported yet"))
-            .label("this cannot be compiled yet")
-    }
-
     /// Sets the text at the primary span.
     #[must_use]
     pub fn label(mut self, text: impl Into<String>) -> Self {
