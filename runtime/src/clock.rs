@@ -1,16 +1,20 @@
 //! Time: moments of the wall clock, measured by the monotonic one while the process runs.
 //!
-//! Under `--seed` time is virtual, so that a run does not depend on the machine's speed: it stands still while tasks run, jumps to the next
-//! deadline when none can run, and creeps by a microsecond at each look at it, so that a loop that waits for a moment ends.
+//! Under `--seed` time is virtual, so that a run depends neither on the machine's speed nor on the day: it begins at a fixed moment, passes by a
+//! microsecond with each dispatch of a task and each look at it, so that a loop that waits for a moment ends, and jumps to the next deadline when
+//! no task can run.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// What a look at the virtual clock costs in virtual time.
 const VIRTUAL_STEP_NS: i64 = 1_000;
 
+/// When virtual time begins: 2000-01-01T00:00:00Z.
+const VIRTUAL_START_NS: i64 = 946_684_800_000_000_000;
+
 /// The clock.
 pub struct Clock {
-    /// Wall clock at the start, in ns since the epoch.
+    /// Wall clock at the start (virtual time begins at a fixed moment), in ns since the epoch.
     start_ns: i64,
     /// Monotonic clock at the start.
     start: Instant,
@@ -22,15 +26,21 @@ impl Clock {
     /// A clock that starts now.
     #[must_use]
     pub fn new(virtual_time: bool) -> Self {
-        Self { start_ns: wall_ns(), start: Instant::now(), virtual_ns: virtual_time.then_some(0) }
+        let start_ns = if virtual_time { VIRTUAL_START_NS } else { wall_ns() };
+        Self { start_ns, start: Instant::now(), virtual_ns: virtual_time.then_some(0) }
     }
 
     /// The moment that the program sees.
     pub fn now_ns(&mut self) -> i64 {
+        self.pass();
+        self.peek_ns()
+    }
+
+    /// A little virtual time passes.
+    pub fn pass(&mut self) {
         if let Some(passed) = &mut self.virtual_ns {
             *passed += VIRTUAL_STEP_NS;
         }
-        self.peek_ns()
     }
 
     /// The present moment, without making virtual time pass.

@@ -39,6 +39,8 @@ pub struct Config {
     pub force: Force,
     /// `ORION_CHECK=leaks`.
     pub check_leaks: bool,
+    /// `ORION_TEST`: which test of a test program to run.
+    pub test: Option<usize>,
 }
 
 impl Default for Config {
@@ -52,6 +54,7 @@ impl Default for Config {
             args: Vec::new(),
             force: Force::None,
             check_leaks: false,
+            test: None,
         }
     }
 }

@@ -112,7 +112,7 @@ pub unsafe fn start(program: *const ProgramDesc, words: &[String]) -> i32 {
     }
 }
 
-/// `ORION_FORCE` and `ORION_CHECK`.
+/// `ORION_FORCE`, `ORION_CHECK` and `ORION_TEST`.
 fn read_environment(config: &mut Config) -> Result<(), String> {
     if let Ok(mode) = std::env::var("ORION_FORCE") {
         config.force = match mode.as_str() {
@@ -128,6 +128,10 @@ fn read_environment(config: &mut Config) -> Result<(), String> {
             "leaks" => config.check_leaks = true,
             _ => return Err(format!("`ORION_CHECK={what}`: expected `leaks`")),
         }
+    }
+    if let Ok(index) = std::env::var("ORION_TEST") {
+        let number = index.parse();
+        config.test = Some(number.map_err(|_| format!("`ORION_TEST={index}`: expected a number"))?);
     }
     Ok(())
 }

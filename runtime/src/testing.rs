@@ -378,6 +378,10 @@ pub fn run(force: Force, seed: u64, real_time: bool) -> Ran {
         (*worker).world = world;
         sched::spawn_main(worker);
         sched::prepare(worker, 512 << 10, true);
+        if (*Worker::ctx(worker)).force == orion_abi::ctx::FORCE_EXPLORE {
+            // Virtual time is wanted, not another order of tasks.
+            (*Worker::ctx(worker)).force = 0;
+        }
         let end = sched::run(worker);
         let mut result = 0;
         let text = match end {
@@ -429,6 +433,8 @@ pub fn program() -> *const ProgramDesc {
             closure_count: 0,
             type_count: types.len() as u64,
             types: types.leak().as_ptr(),
+            test_count: 0,
+            tests: null(),
         }))
     })
 }

@@ -9,10 +9,11 @@ mod format;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use orion_diagnostics::{Diagnostic, ErrorCode, human, json};
-use orion_driver::{Emit, Options, Outcome, Report, StateError};
+use orion_driver::{Emit, Options, Outcome, Report, Seeds, StateError, TestOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Errors in the program.
 const EXIT_ERRORS: u8 = 1;
@@ -103,6 +104,16 @@ struct Test {
     /// Run only tests whose names contain this
     #[arg(long, default_value = "", value_name = "TEXT")]
     filter: String,
+    /// Run each test under this seed of the scheduler: same seed, same run
+    #[arg(long, value_name = "N", conflicts_with = "explore")]
+    seed: Option<u64>,
+    /// Run each test under the seeds below this number, and show the first that fails
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    explore: Option<u64>,
+    /// Seconds after which a run of a test has failed
+    #[arg(long, value_name = "SECONDS", default_value = "60",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
     /// How much to optimise
     #[arg(short = 'O', value_name = "LEVEL", default_value = "0",
           value_parser = clap::value_parser!(u8).range(0..=3))]
@@ -215,21 +226,30 @@ fn show_state(file: &Path, json: bool) -> ExitCode {
 /// Runs tests: a line for each, the output of those that failed, and a summary.
 fn test(arguments: &Test, format: MessageFormat) -> ExitCode {
     let options = Options { level: arguments.level, name: None, verify: false };
+    let seeds = match (arguments.seed, arguments.explore) {
+        (Some(seed), _) => Seeds::One(seed),
+        (None, Some(count)) => Seeds::Below(count),
+        (None, None) => Seeds::Unseeded,
+    };
+    let limit = Duration::from_secs(arguments.limit);
+    let tests = TestOptions { filter: arguments.filter.clone(), seeds, limit };
     let (mut passed, mut failed) = (0, 0);
-    let reports = orion_driver::test(&arguments.path, &arguments.filter, &options, |result| {
+    let reports = orion_driver::test(&arguments.path, &tests, &options, |result| {
         let place = format!("{}: {}", result.file.display(), result.name);
-        match &result.failure {
-            None => {
-                passed += 1;
-                println!("ok      {place}");
-            }
-            Some(output) => {
-                failed += 1;
-                println!("FAILED  {place}");
-                for line in output.lines() {
-                    println!("    {line}");
-                }
-            }
+        let Some(failure) = &result.failure else {
+            passed += 1;
+            println!("ok      {place}");
+            return;
+        };
+        failed += 1;
+        println!("FAILED  {place}");
+        for line in failure.output.lines() {
+            println!("    {line}");
+        }
+        if let Some(seed) = failure.seed {
+            println!("    seed {seed}; to see it again:");
+            let (file, name) = (result.file.display(), shell_quoted(&result.name));
+            println!("    orionc test {file} --filter {name} --seed {seed}");
         }
     });
     let mut broken = 0;
@@ -240,6 +260,11 @@ fn test(arguments: &Test, format: MessageFormat) -> ExitCode {
     let files = if broken == 0 { String::new() } else { format!(", {broken} files with errors") };
     println!("{passed} passed, {failed} failed{files}");
     if failed == 0 && broken == 0 { ExitCode::SUCCESS } else { ExitCode::from(EXIT_ERRORS) }
+}
+
+/// A word for a POSIX shell.
+fn shell_quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// Prints what the driver found and made.

@@ -194,7 +194,7 @@ impl<'c, 'p> Cx<'c, 'p> {
             return FnInfo { signature, direct: None, coroutine: None };
         }
         let signature = self.signature(&params, &results, Self::has_status(body));
-        let only_frames = body.kind.is_frame_only() || id == self.program.main;
+        let only_frames = body.kind.is_frame_only() || self.program.is_entry(id);
         let direct = (!only_frames).then(|| {
             let name = format!("or.{}", body.name);
             let function = self.module.add_function(&name, signature.ty, Some(Linkage::Internal));

@@ -399,6 +399,14 @@ impl<'c> Cx<'c, '_> {
         let table = self.pointers("program.types", &types);
         record.put(offset_of!(ProgramDesc, types), table);
         record.put(offset_of!(ProgramDesc, type_count), self.u64(types.len() as u64));
+        let entry = |id: &BodyId| {
+            let coroutine = self.info(*id).coroutine.as_ref().expect("a test has a frame");
+            coroutine.desc.as_pointer_value()
+        };
+        let tests: Vec<_> = program.tests.iter().map(entry).collect();
+        let table = self.pointers("program.tests", &tests);
+        record.put(offset_of!(ProgramDesc, tests), table);
+        record.put(offset_of!(ProgramDesc, test_count), self.u64(tests.len() as u64));
         let record = record.build(self);
         let global = self.constant(orion_abi::symbols::PROGRAM_SYMBOL, record);
         global.set_linkage(Linkage::External);

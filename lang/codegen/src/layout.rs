@@ -340,6 +340,7 @@ mod tests {
             types: sample(),
             bodies: Vec::new(),
             main: orion_mir::BodyId(0),
+            tests: Vec::new(),
             files: Vec::new(),
             name: "test".into(),
         };

@@ -17,13 +17,15 @@ mod library;
 mod link;
 mod load;
 mod output;
+mod runs;
 mod state;
 mod testing;
 
 pub use format::{Formatted, format, format_text, source_files};
 pub use orion_parser::FILE_BYTES_MAX;
+pub use runs::Seeds;
 pub use state::{StateError, show_state};
-pub use testing::{TestResult, test};
+pub use testing::{TestFailure, TestOptions, TestResult, test};
 
 use link::LinkError;
 use orion_codegen::{OptLevel, Output};
@@ -100,7 +102,7 @@ pub fn check(path: &Path) -> Report {
         if program.main.is_some() {
             // Some errors show only when generic code meets its types.
             let options = Options { level: 0, name: None, verify: false };
-            session.build_mir(&mut program, None, path, &options)?;
+            session.build_mir(&mut program, &[], path, &options)?;
         }
         Some(Outcome::Done)
     })
@@ -191,21 +193,21 @@ impl Session {
             );
             return None;
         }
-        self.build_mir(&mut program, None, path, options)
+        self.build_mir(&mut program, &[], path, options)
     }
 
-    /// HIR to MIR, with all passes: what is reachable from `main`, or from the entry given.
+    /// HIR to MIR, with all passes: what is reachable from `main`, or from the tests given.
     fn build_mir(
         &mut self,
         program: &mut orion_hir::Program,
-        entry: Option<orion_hir::FnId>,
+        tests: &[orion_hir::FnId],
         path: &Path,
         options: &Options,
     ) -> Option<orion_mir::Program> {
         let name = options.name.clone().or_else(|| stem(path))?;
-        let built = match entry {
-            Some(entry) => orion_mir::build::build_from(program, entry, &self.sources, &name),
-            None => orion_mir::build::build(program, &self.sources, &name),
+        let built = match tests {
+            [] => orion_mir::build::build(program, &self.sources, &name),
+            tests => orion_mir::build::build_from(program, tests, &self.sources, &name),
         };
         match built {
             Ok(mut mir) => {

@@ -1,16 +1,27 @@
-//! `orionc test`: every `test` block of a file or a folder, each compiled and run as a program of
-//! its own.
+//! `orionc test`: every `test` block of a file or a folder, each run in a process of its own.
 //!
-//! Input: a path and a filter. Output: one [`TestResult`] per test, in the order of files and
-//! places, as soon as it is known. A test passes when its program ends with status 0. Invariant:
-//! nothing is left in the file system.
+//! Input: a path, a filter, and the seeds to run under. Output: one [`TestResult`] per test, in the
+//! order of files and places, as soon as it is known. The tests of a file are compiled to one
+//! program, which is told by the environment which of them to run. Invariant: nothing is left in the
+//! file system.
 
 use crate::link::{self, LinkError};
+use crate::runs::{Seeds, TestProgram};
 use crate::{Options, Report, Session, compile};
 use std::fs;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// Which tests to run, and how.
+#[derive(Clone, Debug)]
+pub struct TestOptions {
+    /// Only tests whose names contain this.
+    pub filter: String,
+    /// Under which seeds of the scheduler.
+    pub seeds: Seeds,
+    /// After which time a run is ended and has failed.
+    pub limit: Duration,
+}
 
 /// How a test went.
 #[derive(Clone, Debug)]
@@ -19,15 +30,24 @@ pub struct TestResult {
     pub file: PathBuf,
     /// Its name.
     pub name: String,
-    /// `None` when it passed, else what its program printed and how it ended.
-    pub failure: Option<String>,
+    /// `None` when it passed.
+    pub failure: Option<TestFailure>,
 }
 
-/// Runs the tests of the file at `path`, or of all `.or` files in the folder at `path`, whose names
-/// contain `filter`. Gives a report for each file that has errors or warnings.
+/// How a test failed.
+#[derive(Clone, Debug)]
+pub struct TestFailure {
+    /// What its program printed and how it ended.
+    pub output: String,
+    /// The seed under which it failed, if it was run under one.
+    pub seed: Option<u64>,
+}
+
+/// Runs the tests of the file at `path`, or of all `.or` files in the folder at `path`. Gives a
+/// report for each file that has errors or warnings.
 pub fn test(
     path: &Path,
-    filter: &str,
+    tests: &TestOptions,
     options: &Options,
     mut on_result: impl FnMut(&TestResult) + Send,
 ) -> Vec<Report> {
@@ -41,7 +61,7 @@ pub fn test(
     let mut reports = Vec::new();
     for file in files {
         let report = compile(&file, |session, path| {
-            session.test(path, filter, options, &mut on_result).map(|()| crate::Outcome::Done)
+            session.test(path, tests, options, &mut on_result).map(|()| crate::Outcome::Done)
         });
         if !report.diagnostics.is_empty() {
             reports.push(report);
@@ -71,46 +91,46 @@ impl Session {
     fn test(
         &mut self,
         path: &Path,
-        filter: &str,
+        tests: &TestOptions,
         options: &Options,
         on_result: &mut dyn FnMut(&TestResult),
     ) -> Option<()> {
         let mut program = self.check(path)?;
-        let tests: Vec<_> =
-            program.tests.iter().filter(|test| test.name.contains(filter)).cloned().collect();
-        for test in tests {
-            // An imported module's tests are run when that file's turn comes.
-            if self.sources.files().next().is_none_or(|main| main.id != test.span.file) {
-                continue;
+        // An imported module's tests are run when that file's turn comes.
+        let main = self.sources.files().next()?.id;
+        let (mut names, mut entries) = (Vec::new(), Vec::new());
+        for test in &program.tests {
+            if test.span.file == main && test.name.contains(&tests.filter) {
+                names.push(test.name.to_string());
+                entries.push(test.func);
             }
-            let mir = self.build_mir(&mut program, Some(test.func), path, options)?;
-            let object = Self::generate_from(&mir, orion_codegen::Output::Object, options);
-            let failure = match link_and_run(&object) {
-                Ok(failure) => failure,
-                Err(error) => return self.fail(crate::link_failure(&error)).map(drop),
-            };
-            let name = test.name.to_string();
-            on_result(&TestResult { file: path.to_path_buf(), name, failure });
         }
-        Some(())
+        if entries.is_empty() {
+            return Some(());
+        }
+        let mir = self.build_mir(&mut program, &entries, path, options)?;
+        let object = Self::generate_from(&mir, orion_codegen::Output::Object, options);
+        let result = Self::link_and_run(&object, &names, tests, |index, failure| {
+            let (file, name) = (path.to_path_buf(), names[index].clone());
+            on_result(&TestResult { file, name, failure });
+        });
+        match result {
+            Ok(()) => Some(()),
+            Err(error) => self.fail(crate::link_failure(&error)).map(drop),
+        }
     }
-}
 
-fn link_and_run(object: &[u8]) -> Result<Option<String>, LinkError> {
-    let folder =
-        tempfile::Builder::new().prefix("orionc-").tempdir().map_err(LinkError::Temporary)?;
-    let program = folder.path().join("test");
-    link::link_executable(object, &program)?;
-    let output =
-        Command::new(&program).stdin(Stdio::null()).output().map_err(LinkError::Temporary)?;
-    if output.status.success() {
-        return Ok(None);
+    fn link_and_run(
+        object: &[u8],
+        names: &[String],
+        tests: &TestOptions,
+        mut on_result: impl FnMut(usize, Option<TestFailure>),
+    ) -> Result<(), LinkError> {
+        let folder =
+            tempfile::Builder::new().prefix("orionc-").tempdir().map_err(LinkError::Temporary)?;
+        let path = folder.path().join("test");
+        link::link_executable(object, &path)?;
+        let program = TestProgram { path, count: names.len(), limit: tests.limit };
+        program.run(&tests.seeds, &mut on_result).map_err(LinkError::Temporary)
     }
-    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text += &String::from_utf8_lossy(&output.stderr);
-    match output.status.code() {
-        Some(code) => text += &format!("status {code}\n"),
-        None => text += &format!("signal {}\n", output.status.signal().unwrap_or(0)),
-    }
-    Ok(Some(text))
 }

@@ -71,6 +71,8 @@ pub struct Program {
     pub bodies: Vec<Body>,
     /// The entry: no parameters; it opens main's scope itself and returns what `main` returns.
     pub main: BodyId,
+    /// Of a program of tests: each of them, an entry like `main` (which is the first).
+    pub tests: Vec<BodyId>,
     /// Source files by their paths as given.
     pub files: Vec<String>,
     /// Name of the program.
@@ -82,6 +84,12 @@ impl Program {
     #[must_use]
     pub fn body(&self, id: BodyId) -> &Body {
         &self.bodies[id.index()]
+    }
+
+    /// Whether the runtime starts a task with this function.
+    #[must_use]
+    pub fn is_entry(&self, id: BodyId) -> bool {
+        id == self.main || self.tests.contains(&id)
     }
 }
 

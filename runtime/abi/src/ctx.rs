@@ -7,6 +7,13 @@ pub const FRAME_CLASS_COUNT: usize = 32;
 /// Granularity of the frame allocator in bytes (frames need an alignment of 16).
 pub const FRAME_CLASS_BYTES: usize = 32;
 
+/// `Ctx::force`: `ORION_FORCE=suspend`.
+pub const FORCE_SUSPEND: u64 = 1;
+/// `Ctx::force`: `ORION_FORCE=restore`.
+pub const FORCE_RESTORE: u64 = 2;
+/// `Ctx::force`: schedules are explored (`--seed`); whether an operation suspends is drawn.
+pub const FORCE_EXPLORE: u64 = 3;
+
 /// The public head of a worker's state. The runtime keeps its private part behind it.
 ///
 /// Generated code reads `limit`, reads and writes `child`; the rest is the runtime's.
@@ -22,6 +29,6 @@ pub struct Ctx {
     pub task: *mut u8,
     /// Heads of the free lists of the frame allocator; a free block's first word links to the next.
     pub free: [*mut u8; FRAME_CLASS_COUNT],
-    /// Not 0 under `ORION_FORCE`: every operation that may suspend does. Read by the runtime's hot paths only.
+    /// Not 0 when an operation that is ready may have to suspend all the same (`FORCE_*`). Read by the runtime's hot paths only.
     pub force: u64,
 }

@@ -348,6 +348,10 @@ pub struct ProgramDesc {
     pub types: *const *const TypeDesc,
     /// How many.
     pub type_count: u64,
+    /// The entries of a program of tests, of which one is run in place of `main`.
+    pub tests: *const *const FnDesc,
+    /// How many; 0 in every other program.
+    pub test_count: u64,
 }
 // SAFETY: constant data of the image.
 unsafe impl Sync for ProgramDesc {}

@@ -10,6 +10,7 @@
 
 use orion_abi::{
     Ctx, Frame, Site, TypeDesc, WaitNode,
+    ctx::FORCE_EXPLORE,
     desc::{ARM_RECV, ARM_SEND},
     outcome::{OUTCOME_BLOCK, OUTCOME_CLOSED, OUTCOME_DONE},
 };
@@ -61,6 +62,8 @@ unsafe extern "C" {
     fn orion_park(ctx: *mut Ctx, frame: *mut Frame);
     /// Runs the next ready task on this stack, if the running one has spawned it in its present slice: 1 when it did.
     fn orion_run_spawned(ctx: *mut Ctx) -> u32;
+    /// While schedules are explored: 1 when a ready operation suspends all the same.
+    fn orion_explore_suspends(ctx: *mut Ctx) -> u32;
 }
 
 /// Copies a value; the sizes that occur most are single moves.
@@ -175,6 +178,16 @@ pub unsafe fn recv_now(ctx: *mut Ctx, chan: *mut Chan, destination: *mut u8) -> 
             return OUTCOME_DONE;
         }
         if (*chan).closed != 0 { OUTCOME_CLOSED } else { OUTCOME_BLOCK }
+    }
+}
+
+/// Whether an operation is done at once where that is possible.
+#[inline(always)]
+unsafe fn tries_first(ctx: *mut Ctx) -> bool {
+    // SAFETY: a task is running.
+    unsafe {
+        let force = (*ctx).force;
+        force == 0 || force == FORCE_EXPLORE && orion_explore_suspends(ctx) == 0
     }
 }
 
@@ -321,7 +334,7 @@ pub unsafe extern "C" fn orion_try_send_slow(ctx: *mut Ctx, chan: *mut u8, value
         if chan.is_null() {
             return OUTCOME_CLOSED;
         }
-        if (*ctx).force == 0 {
+        if tries_first(ctx) {
             let mut outcome = send_now(ctx, chan.cast(), value);
             if outcome == OUTCOME_BLOCK {
                 outcome = wait_natively(ctx, chan.cast(), value, ARM_SEND);
@@ -371,7 +384,7 @@ pub unsafe extern "C" fn orion_try_recv_slow(
         if chan.is_null() {
             return OUTCOME_CLOSED;
         }
-        if (*ctx).force == 0 {
+        if tries_first(ctx) {
             let mut outcome = recv_now(ctx, chan.cast(), destination);
             if outcome == OUTCOME_BLOCK {
                 outcome = wait_natively(ctx, chan.cast(), destination, ARM_RECV);

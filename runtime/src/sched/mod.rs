@@ -6,6 +6,7 @@
 //! Invariants: while the loop stands between two dispatches every task is suspended, so that is where checkpoints are taken and reports are made.
 
 pub mod cancel;
+pub mod explore;
 pub mod fail;
 pub mod join;
 pub mod nested;
@@ -32,6 +33,7 @@ use std::{
 
 use orion_abi::{
     Ctx, Frame,
+    ctx::{FORCE_EXPLORE, FORCE_RESTORE, FORCE_SUSPEND},
     desc::ARM_AFTER,
     frame::{FRAME_ENDED, FRAME_RUNNING},
     outcome::OUTCOME_DONE,
@@ -45,7 +47,7 @@ use crate::{
     config::Force,
     generator,
     sched::{ops::limit_of, park::orion_unlink_siblings_slow},
-    world::{Worker, World},
+    world::{Worker, World, world_of},
 };
 
 /// `Worker::attention`: half a slice has passed.
@@ -117,7 +119,7 @@ pub unsafe fn run(worker: *mut Worker) -> End {
                 {
                     return end;
                 }
-                let task = (*worker).head.pop();
+                let task = next_task(worker);
                 if task.is_null() {
                     match wait_for_work(worker) {
                         Some(end) => return end,
@@ -130,7 +132,7 @@ pub unsafe fn run(worker: *mut Worker) -> End {
                     finish_orphans(worker);
                     return End::Main;
                 }
-                if (*ctx).force > 1 {
+                if (*ctx).force == FORCE_RESTORE {
                     round_trip(worker);
                 }
             }
@@ -145,7 +147,7 @@ unsafe fn finish_orphans(worker: *mut Worker) {
     unsafe {
         let world = (*worker).world;
         while (*world).orphans > 0 {
-            let task = (*worker).head.pop();
+            let task = next_task(worker);
             if task.is_null() {
                 fire_timers(world);
                 if !(*worker).head.ready.is_empty() {
@@ -159,6 +161,19 @@ unsafe fn finish_orphans(worker: *mut Worker) {
                 continue;
             }
             dispatch(Worker::ctx(worker), task);
+        }
+    }
+}
+
+/// The next task to run, or null.
+#[inline(always)]
+unsafe fn next_task(worker: *mut Worker) -> *mut Task {
+    // SAFETY: queued tasks are alive.
+    unsafe {
+        if (*worker).head.ctx.force == FORCE_EXPLORE {
+            explore::pop(worker)
+        } else {
+            (*worker).head.pop()
         }
     }
 }
@@ -348,24 +363,32 @@ const ROUND_TRIPS_FREE: Duration = Duration::from_secs(1);
 unsafe fn fire_timers(world: *mut World) {
     // SAFETY: the heap's nodes belong to waiting frames.
     unsafe {
-        if (*world).timers.is_empty() {
+        let ctx = Worker::ctx((*world).worker);
+        // What is due comes up one by one then, see `explore::pop`.
+        if (*world).timers.is_empty() || (*ctx).force == FORCE_EXPLORE {
             return;
         }
-        let ctx = Worker::ctx((*world).worker);
         let now = (*world).clock.peek_ns();
-        while let Some(timer) = (*world).timers.first() {
-            if timer.deadline_ns > now {
-                break;
-            }
-            let node = timer.node;
-            (*world).timers.remove(node);
-            debug_assert_eq!(arm_kind((*node).kind), ARM_AFTER);
-            let frame = (*node).frame;
-            if (*node).kind & NODE_HAS_SIBLINGS != 0 {
-                orion_unlink_siblings_slow(ctx, frame, node);
-            }
-            complete(ctx, frame, (*node).arm << 1);
+        while (*world).timers.first().is_some_and(|timer| timer.deadline_ns <= now) {
+            fire_first(ctx);
         }
+    }
+}
+
+/// The task of the first timer becomes ready.
+unsafe fn fire_first(ctx: *mut Ctx) {
+    // SAFETY: there is one, and its node belongs to a waiting frame.
+    unsafe {
+        let timers = &mut (*world_of(ctx)).timers;
+        let Some(timer) = timers.first() else { return };
+        let node = timer.node;
+        timers.remove(node);
+        debug_assert_eq!(arm_kind((*node).kind), ARM_AFTER);
+        let frame = (*node).frame;
+        if (*node).kind & NODE_HAS_SIBLINGS != 0 {
+            orion_unlink_siblings_slow(ctx, frame, node);
+        }
+        complete(ctx, frame, (*node).arm << 1);
     }
 }
 
@@ -391,7 +414,9 @@ unsafe fn wait_for_work(worker: *mut Worker) -> Option<End> {
         let until_timer = timer.deadline_ns.saturating_sub((*world).clock.peek_ns()).max(0);
         let wait = until_checkpoint_ns(world).map_or(until_timer, |ns| ns.min(until_timer));
         (*worker).sleeping.store(true, Ordering::Release);
-        if (*worker).attention.load(Ordering::Relaxed) & !ATTEND_TICK == 0 {
+        // A test under a seed does not wait for time to pass, it makes it pass.
+        let jumps = (*world).config.test.is_some() && (*world).clock.is_virtual();
+        if !jumps && (*worker).attention.load(Ordering::Relaxed) & !ATTEND_TICK == 0 {
             signals::wait(wait);
         }
         ticker::wake(worker);
@@ -411,7 +436,9 @@ pub unsafe fn spawn_main(worker: *mut Worker) {
     unsafe {
         let world = (*worker).world;
         let ctx = Worker::ctx(worker);
-        let main = (*(*world).program).main;
+        let program = &*(*world).program;
+        let test = (*world).config.test.filter(|&test| (test as u64) < program.test_count);
+        let main = test.map_or(program.main, |test| *program.tests.add(test));
         let frame = ((*main).ramp)(ctx, 0);
         let id = (*world).next_task_id;
         (*world).next_task_id += 1;
@@ -434,11 +461,12 @@ pub unsafe fn prepare(worker: *mut Worker, stack_bytes: usize, fresh: bool) {
         let ctx = Worker::ctx(worker);
         (*worker).stack_limit = (&raw const here as usize).saturating_sub(stack_bytes);
         (*ctx).force = match (*world).config.force {
+            Force::None if (*world).clock.is_virtual() => FORCE_EXPLORE,
             Force::None => 0,
-            Force::Suspend => 1,
-            Force::Restore => 2,
+            Force::Suspend => FORCE_SUSPEND,
+            Force::Restore => FORCE_RESTORE,
         };
-        (*worker).always_poll = (*ctx).force != 0 || (*world).clock.is_virtual();
+        (*worker).always_poll = (*ctx).force != 0;
         if fresh && (*worker).always_poll {
             (*worker).countdown = ops::next_countdown(ctx);
         }

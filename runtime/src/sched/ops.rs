@@ -9,15 +9,14 @@ use orion_abi::{
 use orion_fast::task::{Task, orion_try_yield};
 
 use crate::{
+    config::Force,
     sched::{
         ATTEND_TICK,
         cancel::{self, orion_would_block_slow},
+        explore,
     },
     world::{worker_of, world_of},
 };
-
-/// Under `--seed`, a task is preempted after at most so many checks.
-const SEEDED_SLICE_MAX: u32 = 20_000;
 
 /// `@idle()`.
 ///
@@ -127,11 +126,11 @@ pub unsafe fn next_countdown(ctx: *mut Ctx) -> u64 {
     // SAFETY: the caller's promise.
     unsafe {
         let worker = worker_of(ctx);
-        if (*ctx).force != 0 {
+        if (*world_of(ctx)).config.force != Force::None {
             (*worker).forced_polls += 1;
             let step = (*worker).forced_polls / 32;
             return 1 + step * step;
         }
-        u64::from((*world_of(ctx)).rng.below(SEEDED_SLICE_MAX)) + 1
+        explore::slice(ctx)
     }
 }

@@ -115,13 +115,13 @@ pub unsafe extern "C" fn orion_park(ctx: *mut Ctx, frame: *mut Frame) {
                     (*task).state = orion_fast::task::TASK_READY;
                     (*worker).head.ready.push_front(task);
                 } else {
-                    complete(ctx, frame, OUTCOME_DONE);
+                    give_way(ctx, task, frame);
                 }
             }
             PointKind::GenYield => generator::park_yield(ctx, task, frame),
             PointKind::GenNext => generator::park_next(ctx, task, frame, point),
             PointKind::GenStop => generator::park_stop(ctx, frame, point),
-            PointKind::Yield => complete(ctx, frame, OUTCOME_DONE),
+            PointKind::Yield => give_way(ctx, task, frame),
             PointKind::Pause => {
                 if (*world_of(ctx)).store.is_some() {
                     attend(worker_of(ctx), ATTEND_PAUSE);
@@ -142,6 +142,19 @@ pub unsafe extern "C" fn orion_park(ctx: *mut Ctx, frame: *mut Frame) {
                 }
             }
             _ => park_arms(ctx, task, frame, point),
+        }
+    }
+}
+
+/// A preemption or `@yield()`: the task goes to the end of the queue, to unwind then if it was asked to.
+unsafe fn give_way(ctx: *mut Ctx, task: *mut Task, frame: *mut Frame) {
+    // SAFETY: as for `orion_park`.
+    unsafe {
+        if cancel::must_unwind(task) {
+            cancel::record(task);
+            complete(ctx, frame, OUTCOME_UNWIND);
+        } else {
+            complete(ctx, frame, OUTCOME_DONE);
         }
     }
 }

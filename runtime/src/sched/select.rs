@@ -5,6 +5,7 @@
 
 use orion_abi::{
     Ctx, Frame, PointDesc,
+    ctx::FORCE_EXPLORE,
     desc::{ARM_RECV, ARM_SEND},
     frame::SelectArm,
     outcome::{OUTCOME_BLOCK, OUTCOME_DONE},
@@ -15,6 +16,7 @@ use crate::{
     frames::arms_of,
     sched::{
         cancel::orion_would_block_slow,
+        explore::orion_explore_suspends,
         park::{node_of, target_of},
     },
     world::world_of,
@@ -117,7 +119,12 @@ pub unsafe extern "C" fn orion_try_select(
 ) -> u32 {
     // SAFETY: the caller's promise.
     unsafe {
-        if (*ctx).force == 0 || has_default != 0 {
+        let tries = match (*ctx).force {
+            0 => true,
+            FORCE_EXPLORE => has_default != 0 || orion_explore_suspends(ctx) == 0,
+            _ => has_default != 0,
+        };
+        if tries {
             let outcome = pick(ctx, count as usize, |index| {
                 let arm = &*arms.add(index);
                 (!arm.chan.is_null()).then(|| Arm {

@@ -35,6 +35,7 @@ impl Build {
             body.address_taken |= matches!(body.kind, BodyKind::Closure { .. });
         }
         let mut program = Program {
+            tests: Vec::new(),
             types: self.types,
             bodies: self.bodies,
             main: BodyId(main as u32),

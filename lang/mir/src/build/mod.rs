@@ -52,21 +52,26 @@ pub fn build(
     name: &str,
 ) -> Result<Program, Vec<Diagnostic>> {
     let (main, _) = program.main.expect("a program to be lowered has a `main`");
-    build_from(program, main, sources, name)
+    build_from(program, &[main], sources, name)
+        .map(|program| Program { tests: Vec::new(), ..program })
 }
 
-/// Lowers everything reachable from a function without parameters and generics: `main`, or a test.
+/// Lowers everything reachable from tests, each of which is an entry of the program.
 ///
 /// # Errors
 /// As [`build`].
+///
+/// # Panics
+/// When there is no entry.
 pub fn build_from(
     program: &mut hir::Program,
-    entry: hir::FnId,
+    entries: &[hir::FnId],
     sources: &SourceMap,
     name: &str,
 ) -> Result<Program, Vec<Diagnostic>> {
     let mut cx = Context::new(program, sources);
-    let main = cx.instance(instance::Instance::Fn(entry, Vec::new()));
+    let entry = |&entry: &hir::FnId| cx.instance(instance::Instance::Fn(entry, Vec::new()));
+    let tests: Vec<BodyId> = entries.iter().map(entry).collect();
     cx.build_all();
     if !cx.errors.is_empty() {
         return Err(cx.errors);
@@ -76,7 +81,7 @@ pub fn build_from(
     let files = sources.files().map(|file| file.path.to_string()).collect();
     let bodies =
         cx.bodies.into_iter().map(|body| body.expect("every instance was built")).collect();
-    Ok(Program { types, bodies, main, files, name: name.to_owned() })
+    Ok(Program { types, bodies, main: tests[0], tests, files, name: name.to_owned() })
 }
 
 /// What the lowering of a whole program knows.

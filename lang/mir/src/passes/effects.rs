@@ -9,7 +9,9 @@
 //!
 //! Algorithm: local facts, then propagation along the reversed call graph with a worklist.
 
-use crate::body::{Block, BlockData, Body, BodyKind, Callee, Program, Terminator, TerminatorKind};
+use crate::body::{
+    Block, BlockData, Body, BodyId, BodyKind, Callee, Program, Terminator, TerminatorKind,
+};
 use crate::cfg;
 use crate::suspend::SuspendOp;
 
@@ -19,7 +21,7 @@ pub fn run(program: &mut Program) {
     let mut callers: Vec<Vec<usize>> = vec![Vec::new(); count];
     let mut facts = Vec::with_capacity(count);
     for (id, body) in program.bodies.iter().enumerate() {
-        let full = program.main.index() == id
+        let full = program.is_entry(BodyId(id as u32))
             || body.kind.is_frame_only()
             || body.address_taken && !matches!(body.kind, BodyKind::Extern { .. });
         let mut fact = Effects { suspends: full, unwinds: full };

@@ -11,8 +11,8 @@
 
 use crate::access::{self, Access};
 use crate::body::{
-    Block, BlockData, Body, BodyKind, Callee, Const, Local, LocalDecl, Operand, Place, Program,
-    Proj, RETURN, Rvalue, Statement, StatementKind, Terminator, TerminatorKind,
+    Block, BlockData, Body, BodyId, BodyKind, Callee, Const, Local, LocalDecl, Operand, Place,
+    Program, Proj, RETURN, Rvalue, Statement, StatementKind, Terminator, TerminatorKind,
 };
 use crate::cfg;
 use crate::ty::{TyKind, TypeTable};
@@ -35,7 +35,7 @@ pub fn run(program: &mut Program) {
             .iter()
             .enumerate()
             .map(|(id, body)| {
-                (id != program.main.index() && is_candidate(body)).then(|| body.clone())
+                (!program.is_entry(BodyId(id as u32)) && is_candidate(body)).then(|| body.clone())
             })
             .collect();
         let mut changed = false;

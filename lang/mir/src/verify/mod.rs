@@ -153,7 +153,7 @@ impl Checker<'_> {
 /// Invariant 10.
 fn effects(cx: &mut Checker<'_>, id: BodyId) {
     let body = cx.body;
-    let full = id == cx.program.main || body.kind.is_frame_only() || body.address_taken;
+    let full = cx.program.is_entry(id) || body.kind.is_frame_only() || body.address_taken;
     if full && !(body.may_suspend && body.may_unwind) {
         cx.error(None, "has the full convention, but is said not to suspend or unwind");
     }

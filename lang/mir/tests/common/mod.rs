@@ -67,6 +67,7 @@ pub fn kit() -> Kit {
         u32: types.intern(TyKind::Int(IntTy::U32)),
     };
     let program = Program {
+        tests: Vec::new(),
         types,
         bodies: vec![],
         main: BodyId(0),

@@ -386,6 +386,8 @@ impl Build {
             closures: leak_all(self.closures),
             type_count: types.len() as u64,
             types: leak_all(types),
+            test_count: 0,
+            tests: null(),
         };
         TestProgram { desc: Box::leak(Box::new(desc)), types: self.types }
     }
