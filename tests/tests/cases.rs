@@ -9,7 +9,8 @@
 //!
 //! A mode is an optimisation level with or without forced suspension: `ORION_FORCE=suspend` makes
 //! every suspend point really suspend, `ORION_FORCE=restore` saves, drops and rebuilds the frames
-//! at each. What a program prints must be the same in all of them.
+//! at each. What a program prints must be the same in all of them, and in all of them nothing may be
+//! alive at a normal end (`ORION_CHECK=leaks`).
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use orion_tests::compile::Compiler;
@@ -161,7 +162,8 @@ fn check_run(compiler: &Compiler, case: &Path, mode: &Mode, status: i32) -> Resu
     }
     let program = compiler.executable(case, mode.level)?;
     let mut command = std::process::Command::new(program);
-    command.current_dir(root()).env_remove("ORION_FORCE");
+    // A value that is alive at a normal end makes it status 70.
+    command.current_dir(root()).env_remove("ORION_FORCE").env("ORION_CHECK", "leaks");
     if let Some(force) = mode.force {
         command.env("ORION_FORCE", force);
     }

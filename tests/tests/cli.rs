@@ -212,6 +212,26 @@ fn modules_are_found_beside_the_main_file() {
     assert_eq!((seen.status, seen.stdout.as_str()), (0, "6.0\n"), "{}", seen.describe());
 }
 
+/// Folders, times and the order of hash maps do not reach the result.
+#[test]
+fn two_builds_in_different_folders_are_identical() {
+    let examples = orion_tests::workspace().join("examples");
+    for (name, level) in [("json_pretty.or", "-O2"), ("spreadsheet.or", "-O2"), ("bank.or", "-O0")]
+    {
+        let build = |program: &Path| {
+            let folder = folder();
+            let inner = folder.path().join(program);
+            fs::create_dir_all(&inner).expect("created");
+            fs::copy(examples.join(name), inner.join(name)).expect("copied");
+            let seen = orionc(&inner, &["build", name, level, "-o", "out"]);
+            assert_eq!(seen.status, 0, "{}", seen.describe());
+            fs::read(inner.join("out")).expect("the executable")
+        };
+        let (one, other) = (build(Path::new("a")), build(Path::new("some/where/else")));
+        assert!(one == other, "two builds of {name} at {level} differ");
+    }
+}
+
 #[test]
 fn hostile_sources_give_errors() {
     let folder = folder();

@@ -134,6 +134,7 @@ error_codes! {
     E0219 "in-out arguments overlap";
     E0220 "wrong default argument";
     E0221 "not for C";
+    E0222 "pointer across a suspension";
     E0225 "range as a value";
     // E03xx: patterns
     E0301 "not every case is matched";

@@ -85,13 +85,29 @@ impl Session {
                 None
             }
             Err(Failure::Internal(why)) => {
-                let message = format!("`{}` cannot be formatted: {why}", file.path);
-                self.diagnostics.push(
-                    Diagnostic::new(ErrorCode::E1008, Span::BUILTIN, message)
-                        .note("the file is left as it is; this is a bug of the formatter"),
-                );
+                self.diagnostics.push(formatter_bug(&file.path, &why));
                 None
             }
         }
+    }
+}
+
+/// The formatter found its own result wanting.
+fn formatter_bug(path: &str, why: &str) -> Diagnostic {
+    let message = format!("`{path}` cannot be formatted: {why}");
+    Diagnostic::new(ErrorCode::E1008, Span::BUILTIN, message)
+        .note("the file is left as it is; this is a bug of the formatter")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::formatter_bug;
+
+    #[test]
+    fn a_bug_of_the_formatter_is_an_error_with_a_code() {
+        let found = [formatter_bug("a.or", "a comment is lost")];
+        let text = orion_diagnostics::human::render(&found, &Default::default(), false);
+        let wanted = "error[E1008]: `a.or` cannot be formatted: a comment is lost\n  = note: the file is left as it is; this is a bug of the formatter\n\n";
+        assert_eq!(text, wanted);
     }
 }

@@ -217,6 +217,8 @@ impl Session {
                     let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
                     internal_error(&errors.join("\n"));
                 }
+                self.diagnostics.extend(orion_mir::pointers::check(&mir, &self.sources));
+                self.go_on()?;
                 Some(mir)
             }
             Err(found) => {

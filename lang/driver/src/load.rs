@@ -157,7 +157,7 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, Box<Diagnostic>> {
     };
     let found = fs::metadata(path).map_err(unreadable)?;
     if !found.is_file() {
-        let what = if found.is_dir() { "a folder" } else { "no regular file" };
+        let what = if found.is_dir() { "a folder" } else { "a device or a pipe" };
         let message = format!("`{shown}` is {what}, not a source file");
         return Err(Box::new(
             Diagnostic::new(ErrorCode::E1002, Span::BUILTIN, message)

@@ -21,7 +21,7 @@ pub fn show_ty(
     ty: TyId,
 ) -> String {
     let mut out = String::new();
-    Printer { types, adts, generics }.write(&mut out, ty, 0);
+    Printer { types, adts, generics, qualified: false }.write(&mut out, ty, 0);
     out
 }
 
@@ -29,6 +29,8 @@ struct Printer<'a> {
     types: &'a TyTable,
     adts: &'a IndexVec<AdtId, Adt>,
     generics: &'a [Generic],
+    /// Data types with their modules.
+    qualified: bool,
 }
 
 impl Printer<'_> {
@@ -71,6 +73,9 @@ impl Printer<'_> {
                 out.push('(');
                 self.list(out, parts, depth);
                 out.push(')');
+            }
+            Ty::Adt(adt, args) if self.qualified => {
+                self.wrapped(out, &self.adts[*adt].path.replace("::", "."), args, depth);
             }
             Ty::Adt(adt, args) => self.wrapped(out, &self.adts[*adt].name, args, depth),
             Ty::List(part) => self.wrapped(out, "", &[*part], depth),
@@ -132,5 +137,14 @@ impl Program {
     #[must_use]
     pub fn show_ty_in(&self, ty: TyId, generics: &[Generic]) -> String {
         show_ty(&self.types, &self.adts, generics, ty)
+    }
+
+    /// As [`Self::show_ty_in`], with the modules of data types: `std.prelude.Option[i64]`.
+    #[must_use]
+    pub fn show_qualified_ty_in(&self, ty: TyId, generics: &[Generic]) -> String {
+        let mut out = String::new();
+        let (types, adts) = (&self.types, &self.adts);
+        Printer { types, adts, generics, qualified: true }.write(&mut out, ty, 0);
+        out
     }
 }

@@ -12,6 +12,7 @@ pub mod interp;
 pub mod intrinsic;
 pub mod passes;
 pub mod pipeline;
+pub mod pointers;
 pub mod print;
 pub mod suspend;
 pub mod ty;

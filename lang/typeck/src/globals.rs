@@ -176,6 +176,8 @@ pub struct Globals<'a> {
     pub consts: IndexVec<ConstId, ConstInfo<'a>>,
     /// Bodies with an error: later passes leave them alone.
     pub failed: HashSet<FnId>,
+    /// Some data type has fields that were reported as wrong.
+    pub has_broken_types: bool,
     /// All that was found wrong so far.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -289,6 +291,7 @@ pub fn new_globals(modules: &[SourceModule]) -> Globals<'_> {
         aliases: IndexVec::new(),
         consts: IndexVec::new(),
         failed: HashSet::new(),
+        has_broken_types: false,
         diagnostics: Vec::new(),
     }
 }

@@ -17,6 +17,7 @@ mod infer;
 mod instances;
 mod leaks;
 mod linear;
+mod regular;
 mod signatures;
 mod suggest;
 mod types;

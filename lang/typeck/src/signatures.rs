@@ -59,6 +59,7 @@ impl<'a> Globals<'a> {
             }
         }
         self.check_finite();
+        self.check_regular();
         self.check_methods();
         self.check_coherence();
         self.find_main();

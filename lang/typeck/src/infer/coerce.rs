@@ -98,8 +98,7 @@ impl Infer<'_, '_> {
             self.failed = true;
             return;
         }
-        let found = self.show(value.ty);
-        let want = self.show(wanted);
+        let (found, want) = self.show_both(value.ty, wanted);
         let span = value.span;
         let is_empty_body = matches!(why, Why::Body(..))
             && self.shallow(value.ty) == TyTable::UNIT
@@ -278,6 +277,7 @@ impl Infer<'_, '_> {
             (Ty::Str, Ty::Char) => error.help("a character is written with `'`"),
             (Ty::Char, Ty::Str) => error.help("a string is written with `\"`"),
             (Ty::Task(_), _) => error.help("`@join(…)` waits for the task and gives its value"),
+            (Ty::Chan(_) | Ty::Recv(_), Ty::Chan(_) | Ty::Send(_) | Ty::Recv(_)) => error,
             (Ty::Chan(_) | Ty::Recv(_), _) => error.help("`<-` receives from a channel"),
             (_, Ty::Str) => error.help("`\"{…}\"` makes a string of any value that has `Show`"),
             _ => error,

@@ -236,10 +236,17 @@ impl Infer<'_, '_> {
             };
             values.push((index as u32, value));
         }
+        // A second field of a name is an error of the declaration.
+        let is_first = |index: usize| {
+            let name = &item.fields()[index].name;
+            item.fields().iter().position(|field| field.name == *name) == Some(index)
+        };
         let missing: Vec<String> = seen
             .iter()
             .zip(item.fields())
-            .filter(|(seen, _)| seen.is_none())
+            .enumerate()
+            .filter(|(index, (seen, _))| seen.is_none() && is_first(*index))
+            .map(|(_, both)| both)
             .map(|(_, field)| format!("`{}`", field.name))
             .collect();
         if !missing.is_empty() && !self.has_private_fields(adt) {

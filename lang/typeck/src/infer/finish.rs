@@ -4,6 +4,7 @@
 //! calls of class members; literals fit their types; conversions are possible.
 
 use super::ops::takes;
+use super::unify::VarKind;
 use super::{Frame, Infer, LateCheck};
 use orion_diagnostics::ErrorCode;
 use orion_hir::derive::SHOW_NESTED;
@@ -135,11 +136,18 @@ impl Infer<'_, '_> {
             while let Some(part) = self.first_part_with_infer(variable) {
                 variable = part;
             }
-            if let Some(span) = self.var_span(variable) {
+            // Fields that are errors determine nothing; what they leave open is no error of its own.
+            let span = self.var_span(variable).filter(|_| !self.g.has_broken_types);
+            if let Some(span) = span {
+                let help = if self.var_kind(variable) == Some(VarKind::Parameter) {
+                    "write it: `fn(x: T) …`"
+                } else {
+                    "write it: `let x: T = …`, or `f::[T](…)`"
+                };
                 let error = self
                     .error(ErrorCode::E0205, span, "the type of this cannot be inferred")
                     .label("nothing says what it is")
-                    .help("write it: `let x: T = …`, or `f::[T](…)`");
+                    .help(help);
                 self.emit(error);
             }
             self.unify(variable, TyTable::ERROR);

@@ -34,7 +34,7 @@ impl Infer<'_, '_> {
             let ty = match (&param.ty, hint) {
                 (Some(ty), _) => self.written_type(ty),
                 (None, Some(hint)) => hint.ty,
-                (None, None) => self.fresh(param.span),
+                (None, None) => self.fresh_kind(VarKind::Parameter, param.span),
             };
             types.push(ParamTy { ty, mutable: param.mutable.is_some() });
         }

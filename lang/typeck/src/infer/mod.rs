@@ -140,6 +140,17 @@ impl<'g, 'a> Infer<'g, 'a> {
         self.g.show(ty, &self.generics)
     }
 
+    /// Two types that are told apart: with their modules, where their texts are the same.
+    fn show_both(&mut self, a: TyId, b: TyId) -> (String, String) {
+        let texts = (self.show(a), self.show(b));
+        if texts.0 != texts.1 {
+            return texts;
+        }
+        let (a, b) = (self.deep_for_show(a), self.deep_for_show(b));
+        let qualified = |ty| self.g.program.show_qualified_ty_in(ty, &self.generics);
+        (qualified(a), qualified(b))
+    }
+
     fn has_error(&mut self, ty: TyId) -> bool {
         let ty = self.deep(ty);
         self.g.program.types.has_error(ty)

@@ -4,7 +4,7 @@
 //! no variable but a module or type; else it is a field.
 
 use super::Infer;
-use crate::globals::{ModuleId, TypeDef, ValueDef};
+use crate::globals::{FnSource, ModuleId, TypeDef, ValueDef};
 use crate::suggest::{STD_MODULES, foreign_value, nearest};
 use orion_diagnostics::ErrorCode;
 use orion_hir::{AdtId, AdtKind, LocalId, Ty, TyId};
@@ -297,6 +297,10 @@ impl Infer<'_, '_> {
             format!("there is no {what} `{text}`")
         };
         let mut error = self.error(ErrorCode::E0101, name.span, message).label("unknown name");
+        let root = self.frames.first().map(|frame| self.g.fn_infos[frame.func].source);
+        if matches!(root, Some(FnSource::Default(_))) {
+            error = error.note("a default value stands alone: it cannot use other parameters");
+        }
         if is_pending && self.frames.len() > 1 {
             error = error
                 .label("not yet known: its value is being made")

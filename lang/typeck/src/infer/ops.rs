@@ -197,7 +197,7 @@ impl Infer<'_, '_> {
     /// Whether an arithmetic operator takes the type; what is not known yet is checked later.
     fn check_operand(&mut self, op: BinOp, op_span: Span, ty: TyId) -> bool {
         let ok = match self.var_kind(ty) {
-            Some(VarKind::General | VarKind::UnitByDefault) => {
+            Some(VarKind::General | VarKind::UnitByDefault | VarKind::Parameter) => {
                 self.late.push(LateCheck::Operand { ty, op: op.symbol(), span: op_span });
                 true
             }

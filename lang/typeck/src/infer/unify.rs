@@ -20,6 +20,9 @@ pub enum VarKind {
     Float,
     /// Any type; `()` unless told.
     UnitByDefault,
+    /// Any type, which something must determine, be it what has `()` by default: a lambda's
+    /// parameter. Without, a lambda that only gives its parameter back would be one over `()`.
+    Parameter,
 }
 
 #[derive(Clone, Copy)]
@@ -93,7 +96,7 @@ impl Infer<'_, '_> {
                 VarKind::Int => TyTable::I64,
                 VarKind::Float => TyTable::F64,
                 VarKind::UnitByDefault => TyTable::UNIT,
-                VarKind::General => head,
+                VarKind::General | VarKind::Parameter => head,
             };
         }
         self.map_deep(head, &mut |this, part| this.deep_for_show(part))
@@ -125,7 +128,10 @@ impl Infer<'_, '_> {
 
     /// Whether nothing at all is known of the type.
     pub(super) fn is_unknown(&self, ty: TyId) -> bool {
-        matches!(self.var_kind(ty), Some(VarKind::General | VarKind::UnitByDefault))
+        matches!(
+            self.var_kind(ty),
+            Some(VarKind::General | VarKind::UnitByDefault | VarKind::Parameter)
+        )
     }
 
     /// The state to go back to with [`Self::rollback`].
@@ -172,16 +178,28 @@ impl Infer<'_, '_> {
         }
         let (kind_a, kind_b) = (self.kind(a).clone(), self.kind(b).clone());
         match (&kind_a, &kind_b) {
-            (Ty::Error, _) | (_, Ty::Error) => true,
+            (Ty::Error, _) => {
+                self.poison(b);
+                true
+            }
+            (_, Ty::Error) => {
+                self.poison(a);
+                true
+            }
             (Ty::Infer(x), Ty::Infer(y)) => {
                 let (left, right) = (self.vars.vars[*x as usize], self.vars.vars[*y as usize]);
-                let kind = match (left.kind, right.kind) {
-                    (VarKind::General, kind) | (kind, VarKind::General) => kind,
-                    (VarKind::UnitByDefault, kind) | (kind, VarKind::UnitByDefault) => kind,
-                    (left, right) if left == right => left,
-                    _ => return false,
+                let rank = |kind| match kind {
+                    VarKind::General => 0,
+                    VarKind::UnitByDefault => 1,
+                    VarKind::Parameter => 2,
+                    VarKind::Int | VarKind::Float => 3,
                 };
-                self.set(*y, Var { kind, ..right });
+                // The kind that demands most holds for both, and its place is the one to report.
+                let stronger = if rank(left.kind) > rank(right.kind) { left } else { right };
+                if rank(left.kind) == rank(right.kind) && left.kind != right.kind {
+                    return false;
+                }
+                self.set(*y, Var { kind: stronger.kind, span: stronger.span, ..right });
                 self.set(*x, Var { binding: Some(b), ..left });
                 true
             }
@@ -219,6 +237,22 @@ impl Infer<'_, '_> {
         }
     }
 
+    /// What an error should have determined is an error as well, not a type that nobody knows.
+    fn poison(&mut self, ty: TyId) {
+        if !self.g.program.types.has_infer(ty) {
+            return;
+        }
+        let ty = self.shallow(ty);
+        if let Ty::Infer(index) = *self.kind(ty) {
+            let old = self.vars.vars[index as usize];
+            self.set(index, Var { binding: Some(TyTable::ERROR), ..old });
+            return;
+        }
+        let mut parts = Vec::new();
+        for_each_part(self.kind(ty), |part| parts.push(part));
+        parts.into_iter().for_each(|part| self.poison(part));
+    }
+
     fn unify_all(&mut self, left: &[TyId], right: &[TyId]) -> bool {
         left.iter().zip(right).all(|(&x, &y)| self.unify_parts(x, y))
     }
@@ -226,7 +260,7 @@ impl Infer<'_, '_> {
     fn bind(&mut self, index: u32, var: TyId, ty: TyId) -> bool {
         let old = self.vars.vars[index as usize];
         let fits = match old.kind {
-            VarKind::General | VarKind::UnitByDefault => !self.occurs(var, ty),
+            VarKind::General | VarKind::UnitByDefault | VarKind::Parameter => !self.occurs(var, ty),
             VarKind::Int => matches!(self.kind(ty), Ty::Int(_)),
             VarKind::Float => matches!(self.kind(ty), Ty::Float(_)),
         };
@@ -255,7 +289,7 @@ impl Infer<'_, '_> {
             let var = self.vars.vars[index];
             if var.binding.is_none() {
                 let default = match var.kind {
-                    VarKind::General => continue,
+                    VarKind::General | VarKind::Parameter => continue,
                     VarKind::Int => TyTable::I64,
                     VarKind::Float => TyTable::F64,
                     VarKind::UnitByDefault => TyTable::UNIT,
