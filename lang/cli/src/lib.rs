@@ -73,6 +73,10 @@ struct Common {
     /// Check the compiler's own work between its stages
     #[arg(long)]
     verify: bool,
+    /// Compile in this many parts, side by side [default: as the program's size asks]
+    #[arg(long, value_name = "N", default_value = "0", hide_default_value = true,
+          value_parser = clap::value_parser!(u16).range(0..=256))]
+    codegen_units: u16,
 }
 
 #[derive(Args)]
@@ -192,7 +196,12 @@ impl Stage {
 }
 
 fn options(common: &Common) -> Options {
-    Options { level: common.level, name: common.name.clone(), verify: common.verify }
+    Options {
+        level: common.level,
+        name: common.name.clone(),
+        verify: common.verify,
+        codegen_units: common.codegen_units.into(),
+    }
 }
 
 /// Asking for help or the version is no error; everything else clap has to say is one of usage.
@@ -225,7 +234,7 @@ fn show_state(file: &Path, json: bool) -> ExitCode {
 
 /// Runs tests: a line for each, the output of those that failed, and a summary.
 fn test(arguments: &Test, format: MessageFormat) -> ExitCode {
-    let options = Options { level: arguments.level, name: None, verify: false };
+    let options = Options { level: arguments.level, name: None, verify: false, codegen_units: 0 };
     let seeds = match (arguments.seed, arguments.explore) {
         (Some(seed), _) => Seeds::One(seed),
         (None, Some(count)) => Seeds::Below(count),

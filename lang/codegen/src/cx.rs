@@ -180,10 +180,12 @@ impl<'c, 'p> Cx<'c, 'p> {
 
     /// Whether calls of the body give a status.
     fn has_status(body: &Body) -> bool {
-        body.may_suspend
-            || body.may_unwind
-            || body.address_taken
-            || matches!(body.kind, BodyKind::Closure { .. })
+        body.may_suspend || body.may_unwind || Self::is_described(body)
+    }
+
+    /// Whether the direct body's address is taken by a descriptor.
+    pub fn is_described(body: &Body) -> bool {
+        body.address_taken || matches!(body.kind, BodyKind::Closure { .. })
     }
 
     fn declare(&mut self, id: BodyId, body: &'p Body) -> FnInfo<'c> {
@@ -389,7 +391,7 @@ impl<'c, 'p> Cx<'c, 'p> {
             ],
             false,
         );
-        let global = self.constant("str", object);
+        let global = self.constant("or.str", object);
         self.constants.insert(key, global);
         global.as_pointer_value()
     }
@@ -401,7 +403,7 @@ impl<'c, 'p> Cx<'c, 'p> {
             return known.as_pointer_value();
         }
         let record = self.site_record(function, loc);
-        let global = self.constant("site", record.build(self));
+        let global = self.constant("or.site", record.build(self));
         self.constants.insert(key, global);
         global.as_pointer_value()
     }

@@ -5,7 +5,7 @@
 //!
 //! Each function that may suspend gets two bodies from one MIR (`body`, `enter`): the *direct body*, an ordinary function that returns a status, and
 //! the *coroutine body*, an LLVM coroutine in which a task lives once it has suspended. `suspend` emits the suspend points, `value`, `rvalue` and
-//! `intrinsic` the rest, `glue` helpers per type, `desc` and `points` the descriptors for the runtime, `passes` the split and the optimisation.
+//! `intrinsic` the rest, `glue` helpers per type, `desc` and `points` the descriptors for the runtime, `passes` the split and the optimisation, `units` the parts of a large program.
 //!
 //! Architecture invariant: this crate knows LLVM and the ABI, and no rule of the language. It touches no file. Equal programs give equal bytes.
 
@@ -25,15 +25,17 @@ mod points;
 mod rvalue;
 mod storage;
 mod suspend;
+mod units;
 mod value;
 
 use inkwell::context::Context;
-use inkwell::targets::FileType;
+use inkwell::targets::{FileType, TargetMachine};
 use orion_mir::{BodyId, BodyKind, Program};
 
 use crate::body::Emitter;
 use crate::cx::Cx;
 use crate::passes::Expected;
+use crate::units::Plan;
 
 /// How much to optimise.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -91,13 +93,54 @@ impl std::fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Compiles the program: the bytes of the object file, or text.
+/// Compiles the program: the bytes of one object file, or text.
 ///
 /// # Errors
 /// See [`Error`].
 pub fn compile(program: &Program, options: Options) -> Result<Vec<u8>, Error> {
     let machine = passes::target_machine(options.opt_level)?;
     let context = Context::create();
+    let cx = emit(&context, program, &machine)?;
+    let module = &cx.module;
+    if options.output != Output::RawLlvmIr {
+        passes::verify(module, "emission")?;
+        passes::finish(module, &machine, &expected_frames(&cx), options)?;
+    }
+    match options.output {
+        Output::Object => passes::emit(module, &machine, FileType::Object),
+        Output::Assembly => passes::emit(module, &machine, FileType::Assembly),
+        Output::LlvmIr | Output::RawLlvmIr => Ok(module.print_to_string().to_string().into_bytes()),
+    }
+}
+
+/// Compiles the program to object files that belong together: one of a small program, several of a large one, made side by side. `units` is their number, 0 leaves it to
+/// the program's size; the output of `options` does not matter.
+///
+/// # Errors
+/// See [`Error`].
+pub fn compile_objects(
+    program: &Program,
+    options: Options,
+    units: usize,
+) -> Result<Vec<Vec<u8>>, Error> {
+    let machine = passes::target_machine(options.opt_level)?;
+    let context = Context::create();
+    let cx = emit(&context, program, &machine)?;
+    let expected = expected_frames(&cx);
+    passes::verify(&cx.module, "emission")?;
+    if let Some(plan) = Plan::new(&cx, units) {
+        return units::objects(&cx.module, &plan, &expected, options);
+    }
+    passes::finish(&cx.module, &machine, &expected, options)?;
+    Ok(vec![passes::emit(&cx.module, &machine, FileType::Object)?])
+}
+
+/// MIR to LLVM IR.
+fn emit<'c, 'p>(
+    context: &'c Context,
+    program: &'p Program,
+    machine: &TargetMachine,
+) -> Result<Cx<'c, 'p>, Error> {
     let module = context.create_module(&program.name);
     module.set_triple(&machine.get_triple());
     module.set_data_layout(&machine.get_target_data().get_data_layout());
@@ -110,28 +153,7 @@ pub fn compile(program: &Program, options: Options) -> Result<Vec<u8>, Error> {
         }
     }
     cx.emit_program();
-    let expected = expected_frames(&cx);
-    let module = &cx.module;
-    if options.output == Output::RawLlvmIr {
-        return Ok(module.print_to_string().to_string().into_bytes());
-    }
-    passes::verify(module, "emission")?;
-    passes::split(module, &machine, &expected)?;
-    if options.verify {
-        passes::verify(module, "the coroutine split")?;
-    }
-    if options.opt_level != OptLevel::O0 {
-        passes::link_fast(module)?;
-    }
-    passes::optimise(module, &machine, options.opt_level)?;
-    if options.verify {
-        passes::verify(module, "optimisation")?;
-    }
-    match options.output {
-        Output::Object => passes::emit(module, &machine, FileType::Object),
-        Output::Assembly => passes::emit(module, &machine, FileType::Assembly),
-        Output::LlvmIr | Output::RawLlvmIr => Ok(module.print_to_string().to_string().into_bytes()),
-    }
+    Ok(cx)
 }
 
 fn expected_frames(cx: &Cx<'_, '_>) -> Vec<Expected> {

@@ -20,7 +20,7 @@ use inkwell::values::{BasicValue, FunctionValue, InstructionOpcode, Operand};
 use orion_abi::frame::HANDLE_TO_PROMISE_BYTES;
 
 use crate::layout::align_up;
-use crate::{Error, OptLevel};
+use crate::{Error, OptLevel, Options};
 
 /// Name of a coroutine's promise: the one value that may live in its frame.
 pub const PROMISE: &str = "promise";
@@ -69,18 +69,36 @@ fn name_of(function: FunctionValue<'_>) -> String {
     function.get_name().to_string_lossy().into_owned()
 }
 
-fn run(module: &Module<'_>, machine: &TargetMachine, passes: &str) -> Result<(), Error> {
+/// Runs LLVM's passes over the module.
+pub fn run(module: &Module<'_>, machine: &TargetMachine, passes: &str) -> Result<(), Error> {
     module
         .run_passes(passes, machine, PassBuilderOptions::create())
         .map_err(|error| Error::new(format!("LLVM's passes `{passes}` failed: {error}")))
 }
 
-/// Splits all coroutines and checks their frames.
-pub fn split(
+/// All the way from the verified module to its final form.
+pub fn finish(
     module: &Module<'_>,
     machine: &TargetMachine,
     expected: &[Expected],
+    options: Options,
 ) -> Result<(), Error> {
+    split(module, machine, expected)?;
+    if options.verify {
+        verify(module, "the coroutine split")?;
+    }
+    if options.opt_level != OptLevel::O0 {
+        link_fast(module)?;
+    }
+    optimise(module, machine, options.opt_level)?;
+    if options.verify {
+        verify(module, "optimisation")?;
+    }
+    Ok(())
+}
+
+/// Splits all coroutines and checks their frames.
+fn split(module: &Module<'_>, machine: &TargetMachine, expected: &[Expected]) -> Result<(), Error> {
     run(module, machine, "function(sroa)")?;
     run(module, machine, "coro-early,cgscc(coro-split),coro-cleanup,function(dce)")?;
     check_frames(module, expected)?;
@@ -100,7 +118,7 @@ pub fn split(
 static FAST: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/orion_fast.bc"));
 
 /// Adds the definitions of the runtime's hot paths, so that they can be inlined. They are not emitted: the static library has them, too.
-pub fn link_fast(module: &Module<'_>) -> Result<(), Error> {
+fn link_fast(module: &Module<'_>) -> Result<(), Error> {
     let failed = |error: &dyn std::fmt::Display| {
         Error::new(format!("LLVM does not take the runtime's bitcode: {error}"))
     };
@@ -114,11 +132,7 @@ pub fn link_fast(module: &Module<'_>) -> Result<(), Error> {
 }
 
 /// Optimises the split module.
-pub fn optimise(
-    module: &Module<'_>,
-    machine: &TargetMachine,
-    level: OptLevel,
-) -> Result<(), Error> {
+fn optimise(module: &Module<'_>, machine: &TargetMachine, level: OptLevel) -> Result<(), Error> {
     let passes = match level {
         OptLevel::O0 => "default<O0>",
         OptLevel::O1 => "default<O1>",
@@ -143,7 +157,8 @@ pub fn emit(
 /// What LLVM asks of the frame allocator must be what was laid out, and no value may have been spilled by LLVM itself.
 fn check_frames(module: &Module<'_>, expected: &[Expected]) -> Result<(), Error> {
     for coroutine in expected {
-        let Some(ramp) = module.get_function(&coroutine.ramp) else { continue };
+        let ramp = module.get_function(&coroutine.ramp);
+        let Some(ramp) = ramp.filter(|ramp| ramp.count_basic_blocks() > 0) else { continue };
         let resume = module.get_function(&format!("{}.resume", coroutine.ramp));
         for function in [Some(ramp), resume].into_iter().flatten() {
             if let Some(spilled) = spilled_value(function) {

@@ -49,6 +49,8 @@ pub struct Options {
     pub name: Option<String>,
     /// Whether to verify the MIR after every pass, and LLVM's module, also in release builds.
     pub verify: bool,
+    /// In how many LLVM modules the program is compiled; 0 leaves it to the program's size.
+    pub codegen_units: usize,
 }
 
 /// Where to stop, and what to give then.
@@ -101,7 +103,7 @@ pub fn check(path: &Path) -> Report {
         let mut program = session.check(path)?;
         if program.main.is_some() {
             // Some errors show only when generic code meets its types.
-            let options = Options { level: 0, name: None, verify: false };
+            let options = Options { level: 0, name: None, verify: false, codegen_units: 0 };
             session.build_mir(&mut program, &[], path, &options)?;
         }
         Some(Outcome::Done)
@@ -231,21 +233,15 @@ impl Session {
     /// MIR to what LLVM makes of it: an object, or text.
     fn generate(&mut self, path: &Path, output: Output, options: &Options) -> Option<Vec<u8>> {
         let program = self.lower(path, options)?;
-        Some(Self::generate_from(&program, output, options))
+        let text = orion_codegen::compile(&program, codegen_options(output, options));
+        Some(text.unwrap_or_else(|error| internal_error(&error.to_string())))
     }
 
-    fn generate_from(program: &orion_mir::Program, output: Output, options: &Options) -> Vec<u8> {
-        let opt_level = match options.level {
-            0 => OptLevel::O0,
-            1 => OptLevel::O1,
-            2 => OptLevel::O2,
-            _ => OptLevel::O3,
-        };
-        let options = orion_codegen::Options { opt_level, output, verify: options.verify };
-        match orion_codegen::compile(program, options) {
-            Ok(bytes) => bytes,
-            Err(error) => internal_error(&error.to_string()),
-        }
+    /// MIR to the objects that are linked together.
+    fn generate_objects(program: &orion_mir::Program, options: &Options) -> Vec<Vec<u8>> {
+        let made = codegen_options(Output::Object, options);
+        orion_codegen::compile_objects(program, made, options.codegen_units)
+            .unwrap_or_else(|error| internal_error(&error.to_string()))
     }
 
     /// As far as `emit`, to `output`.
@@ -273,8 +269,8 @@ impl Session {
             Emit::Assembly => self.generate(path, Output::Assembly, options)?,
             Emit::Object => self.generate(path, Output::Object, options)?,
             Emit::Executable => {
-                let object = self.generate(path, Output::Object, options)?;
-                return self.link(&object, &output?);
+                let program = self.lower(path, options)?;
+                return self.link(&Self::generate_objects(&program, options), &output?);
             }
         };
         let Some(output) = output else {
@@ -286,9 +282,9 @@ impl Session {
         }
     }
 
-    /// Object to executable.
-    fn link(&mut self, object: &[u8], output: &Path) -> Option<Outcome> {
-        match link::link_executable(object, output) {
+    /// Objects to executable.
+    fn link(&mut self, objects: &[Vec<u8>], output: &Path) -> Option<Outcome> {
+        match link::link_executable(objects, output) {
             Ok(()) => Some(Outcome::Done),
             Err(LinkError::Output(error)) => self.fail(unwritable(output, &error)),
             Err(error) => self.fail(link_failure(&error)),
@@ -299,13 +295,13 @@ impl Session {
     /// behind however it ends, and replaces this process by it, so that signals, standard streams
     /// and the exit status are the program's own.
     fn run(&mut self, path: &Path, arguments: &[OsString], options: &Options) -> Option<Outcome> {
-        let object = self.generate(path, Output::Object, options)?;
+        let objects = Self::generate_objects(&self.lower(path, options)?, options);
         let folder = match tempfile::Builder::new().prefix("orionc-").tempdir() {
             Ok(folder) => folder,
             Err(error) => return self.fail(link_failure(&LinkError::Temporary(error))),
         };
         let program = folder.path().join("program");
-        self.link(&object, &program)?;
+        self.link(&objects, &program)?;
         let opened = File::open(&program);
         drop(folder);
         let error = match opened {
@@ -337,6 +333,16 @@ fn internal_error(message: &str) -> ! {
 /// The main file's name without its folder and extension.
 fn stem(path: &Path) -> Option<String> {
     Some(path.file_stem()?.to_string_lossy().into_owned())
+}
+
+fn codegen_options(output: Output, options: &Options) -> orion_codegen::Options {
+    let opt_level = match options.level {
+        0 => OptLevel::O0,
+        1 => OptLevel::O1,
+        2 => OptLevel::O2,
+        _ => OptLevel::O3,
+    };
+    orion_codegen::Options { opt_level, output, verify: options.verify }
 }
 
 /// Where an object or executable goes when the command line does not say: into the current folder,

@@ -1,9 +1,9 @@
-//! Linking: a program's object and the runtime, by the system's C compiler driver.
+//! Linking: a program's objects and the runtime, by the system's C compiler driver.
 //!
-//! Input: the bytes of an object file and the path of the executable to make. Output: the
+//! Input: the bytes of object files and the path of the executable to make. Output: the
 //! executable, or why there is none. Invariants: the output path holds either what was there before
 //! or a whole executable, never a part; nothing else is left behind. The result is a function of
-//! the object alone: neither the temporary folder nor the output's path ends up in it.
+//! the objects alone: neither the temporary folder nor the output's path ends up in it.
 //!
 //! The linker is `$ORION_LINKER`, or `$CC`, or the first of `cc`, `gcc`, `clang` that exists. A C
 //! compiler is called and not `ld`, since it alone knows where the C library's start files lie.
@@ -46,20 +46,23 @@ impl fmt::Display for LinkError {
     }
 }
 
-/// Links `object` and the runtime into an executable at `path`.
+/// Links `objects` and the runtime into an executable at `path`.
 ///
 /// # Errors
 /// See [`LinkError`].
-pub fn link_executable(object: &[u8], path: &Path) -> Result<(), LinkError> {
+pub fn link_executable(objects: &[Vec<u8>], path: &Path) -> Result<(), LinkError> {
     let folder =
         tempfile::Builder::new().prefix("orionc-").tempdir().map_err(LinkError::Temporary)?;
-    let object_path = folder.path().join("program.o");
     let runtime_path = folder.path().join("liborion_runtime.a");
     let linked_path = folder.path().join("program");
-    fs::write(&object_path, object).map_err(LinkError::Temporary)?;
+    let mut arguments: Vec<OsString> = Vec::new();
+    for (index, object) in objects.iter().enumerate() {
+        let object_path = folder.path().join(format!("program{index}.o"));
+        fs::write(&object_path, object).map_err(LinkError::Temporary)?;
+        arguments.push(object_path.into());
+    }
     fs::write(&runtime_path, RUNTIME).map_err(LinkError::Temporary)?;
-
-    let mut arguments: Vec<OsString> = vec![object_path.into(), runtime_path.into()];
+    arguments.push(runtime_path.into());
     arguments.extend(FLAGS.iter().map(Into::into));
     arguments.push("-o".into());
     arguments.push(linked_path.clone().into());

@@ -109,8 +109,8 @@ impl Session {
             return Some(());
         }
         let mir = self.build_mir(&mut program, &entries, path, options)?;
-        let object = Self::generate_from(&mir, orion_codegen::Output::Object, options);
-        let result = Self::link_and_run(&object, &names, tests, |index, failure| {
+        let objects = Self::generate_objects(&mir, options);
+        let result = Self::link_and_run(&objects, &names, tests, |index, failure| {
             let (file, name) = (path.to_path_buf(), names[index].clone());
             on_result(&TestResult { file, name, failure });
         });
@@ -121,7 +121,7 @@ impl Session {
     }
 
     fn link_and_run(
-        object: &[u8],
+        objects: &[Vec<u8>],
         names: &[String],
         tests: &TestOptions,
         mut on_result: impl FnMut(usize, Option<TestFailure>),
@@ -129,7 +129,7 @@ impl Session {
         let folder =
             tempfile::Builder::new().prefix("orionc-").tempdir().map_err(LinkError::Temporary)?;
         let path = folder.path().join("test");
-        link::link_executable(object, &path)?;
+        link::link_executable(objects, &path)?;
         let program = TestProgram { path, count: names.len(), limit: tests.limit };
         program.run(&tests.seeds, &mut on_result).map_err(LinkError::Temporary)
     }
