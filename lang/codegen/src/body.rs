@@ -15,6 +15,7 @@ use inkwell::types::BasicTypeEnum;
 use inkwell::values::{FunctionValue, IntValue, PointerValue};
 use orion_abi::outcome::{STATUS_RETURNED, STATUS_UNWINDING};
 use orion_abi::symbols as abi;
+use orion_mir::loops;
 use orion_mir::{
     BinOp, Block, Body, BodyId, BodyKind, Callee, Failure, Loc, Local, Operand, Point, Statement,
     StatementKind, Terminator, TerminatorKind, Ty, TyKind, cfg,
@@ -109,11 +110,16 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
     }
 
     fn emit_blocks(mut self) -> Result<(), Error> {
-        let is_large = step_count(self.body) > INLINED_DROPS_STEPS_MAX;
+        let steps = step_count(self.body);
+        let once = match self.mode {
+            _ if steps > INLINED_DROPS_STEPS_MAX => vec![true; self.body.blocks.len()],
+            Mode::Direct { .. } if steps <= SMALL_STEPS_MAX => vec![false; self.body.blocks.len()],
+            _ => loops::is_in_loop(self.body).iter().map(|inside| !inside).collect(),
+        };
         // What writes a local comes before what reads it.
         for block in cfg::reverse_postorder(self.body) {
             self.ir.at(self.target(block));
-            self.outlines_drops = is_large || self.cleanup[block.index()];
+            self.outlines_drops = once[block.index()] || self.cleanup[block.index()];
             let data = self.body.block(block);
             for statement in &data.statements {
                 self.emit_statement(statement)?;
@@ -490,6 +496,9 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
         }
     }
 }
+
+/// In direct bodies with no more steps, drops are inlined outside loops too: their callers may loop.
+const SMALL_STEPS_MAX: usize = 30;
 
 /// In bodies with more steps, drops are calls: large bodies are straight-line code mostly, and four blocks for each drop would double the work of
 /// LLVM's passes, which take more than linear time.

@@ -5,7 +5,7 @@
 //! Invariants: an address of a local is taken in these functions only, never in a body: in a coroutine it would have to live in the frame. An object
 //! whose count is negative is immortal; it is neither counted nor freed.
 //!
-//! Counts: retain adds one unless the count is negative; release takes one off when more than one is left, and calls the runtime for the last.
+//! Counts: retain adds one unless the count is negative; release takes one off when more than one is left, and else calls a helper, which looks whether the object is immortal.
 
 use std::mem::offset_of;
 
@@ -66,13 +66,20 @@ impl<'c, 'p> Cx<'c, 'p> {
             return;
         }
         let function = self.retain_fn(ty);
-        ir.call(function, &[ctx.into(), value], "");
+        if self.counted(ty).is_some() {
+            ir.call(function, &[ctx.into(), value], "");
+        } else {
+            ir.call_outlined(function, &[ctx.into(), value]);
+        }
     }
 
     /// Drops the value.
     pub fn emit_drop(&mut self, ir: &Ir<'c>, ctx: PointerValue<'c>, ty: Ty, value: Value<'c>) {
         if !self.program.types.needs_drop(ty) {
             return;
+        }
+        if self.counted(ty).is_none() {
+            return self.emit_drop_outlined(ir, ctx, ty, value);
         }
         let function = self.drop_fn(ty);
         ir.call(function, &[ctx.into(), value], "");
@@ -217,20 +224,15 @@ impl<'c, 'p> Cx<'c, 'p> {
         odd: Odd,
     ) {
         let ctx = function.get_nth_param(0).expect("(ctx, value)");
-        let (shared, last_or_not, last) =
-            (ir.block("shared"), ir.block("last_or_immortal"), ir.block("last"));
-        let done = ir.block("done");
+        let (shared, last, done) = (ir.block("shared"), ir.block("last"), ir.block("done"));
         skip_odd(ir, object, odd, done);
         let count = ir.load_int(object, Class::Head, "count");
         let more = ir.icmp(IntPredicate::SGT, count, ir.int(1), "more");
-        ir.cond(more, shared, last_or_not);
+        ir.cond(more, shared, last);
         ir.at(shared);
         let less = ir.b.build_int_nsw_sub(count, ir.int(1), "").expect("integers");
         ir.store(less, object, Class::Head);
         ir.br(done);
-        ir.at(last_or_not);
-        let one = ir.icmp(IntPredicate::EQ, count, ir.int(1), "one");
-        ir.cond(one, last, done);
         ir.at(last);
         if let Some(bytes) = self.plain_element_bytes(ty) {
             let free = self.free_fn(bytes);
@@ -256,13 +258,14 @@ impl<'c, 'p> Cx<'c, 'p> {
         }
     }
 
-    /// `(ctx, object)`: frees a string or list of elements of so many bytes that own nothing.
+    /// `(ctx, object)`: the last owner is gone of a string or list of elements of so many bytes that own nothing; or it is immortal.
     fn free_fn(&mut self, element_bytes: u64) -> FunctionValue<'c> {
         let ptr = self.t.ptr.into();
         let ty = fn_type(&self.t, None, &[ptr, ptr]);
         self.helper(format!("free.{element_bytes}"), ty, |cx, ir, function| {
             cx.enum_attribute(function, "noinline");
             let [ctx, object] = params(function);
+            skip_immortal(ir, object.into_pointer_value());
             let cap =
                 ir.offset(object.into_pointer_value(), offset_of!(ListObject, cap) as u64, "");
             let cap = ir.load_int(cap, Class::Head, "cap");
@@ -276,7 +279,7 @@ impl<'c, 'p> Cx<'c, 'p> {
         })
     }
 
-    /// `(ctx, object, type)`: the last owner is gone. Never inlined: it hands out the address of a local.
+    /// `(ctx, object, type)`: the last owner is gone, or it is immortal. Never inlined: it hands out the address of a local.
     fn drop_slow(&mut self) -> FunctionValue<'c> {
         let ptr = self.t.ptr.into();
         let ty = fn_type(&self.t, None, &[ptr, ptr, ptr]);
@@ -284,6 +287,7 @@ impl<'c, 'p> Cx<'c, 'p> {
             cx.enum_attribute(function, "noinline");
             let [ctx, object, desc] = params(function);
             let slot = ir.alloca(cx.t.ptr, "value");
+            skip_immortal(ir, object.into_pointer_value());
             ir.store(object, slot, Class::Any);
             cx.call(ir, "orion_drop", &[ctx, slot.into(), desc]);
             ir.ret(None);
@@ -545,6 +549,17 @@ fn skip_odd<'c>(
     let go_on = ir.block("object");
     ir.cond(none, skip, go_on);
     ir.at(go_on);
+}
+
+/// Returns from a helper when the object is immortal.
+fn skip_immortal(ir: &Ir<'_>, object: PointerValue<'_>) {
+    let (mortal, immortal) = (ir.block("mortal"), ir.block("immortal"));
+    let count = ir.load_int(object, Class::Head, "count");
+    let is_immortal = ir.icmp(IntPredicate::SLT, count, ir.int(0), "");
+    ir.cond(is_immortal, immortal, mortal);
+    ir.at(immortal);
+    ir.ret(None);
+    ir.at(mortal);
 }
 
 fn emit_increment<'c>(ir: &Ir<'c>, object: PointerValue<'c>, odd: Odd) {

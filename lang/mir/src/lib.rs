@@ -10,6 +10,7 @@ pub mod build;
 pub mod cfg;
 pub mod interp;
 pub mod intrinsic;
+pub mod loops;
 pub mod passes;
 pub mod pipeline;
 pub mod pointers;

@@ -17,6 +17,7 @@ use crate::body::{
 };
 use crate::cfg::{self, Dominators};
 use crate::intrinsic::Intrinsic;
+use crate::loops::natural_loops;
 use crate::ty::{TyKind, TypeTable};
 
 /// Loops of larger bodies are left alone: their blocks are kept as one set per loop.
@@ -37,54 +38,9 @@ pub fn run(program: &mut Program) {
     }
 }
 
-/// A natural loop.
-struct Loop {
-    header: Block,
-    latches: Vec<Block>,
-    inside: Vec<bool>,
-    size: usize,
-}
-
-fn loops(body: &Body, dominators: &Dominators) -> Vec<Loop> {
-    let predecessors = cfg::predecessors(body);
-    let mut loops: Vec<Loop> = Vec::new();
-    for block in cfg::reverse_postorder(body) {
-        for header in cfg::targets(&body.block(block).terminator.kind) {
-            if dominators.position(header) > dominators.position(block)
-                || !dominators.dominates(header, block)
-            {
-                continue;
-            }
-            match loops.iter_mut().find(|l| l.header == header) {
-                Some(found) => found.latches.push(block),
-                None => loops.push(Loop {
-                    header,
-                    latches: vec![block],
-                    inside: vec![false; body.blocks.len()],
-                    size: 0,
-                }),
-            }
-        }
-    }
-    for found in &mut loops {
-        found.inside[found.header.index()] = true;
-        found.size = 1;
-        let mut work = found.latches.clone();
-        while let Some(block) = work.pop() {
-            if !std::mem::replace(&mut found.inside[block.index()], true) {
-                found.size += 1;
-                work.extend(&predecessors[block.index()]);
-            }
-        }
-    }
-    // Inner loops first; the sort is stable.
-    loops.sort_by_key(|found| found.size);
-    loops
-}
-
 fn hoist(types: &TypeTable, body: &mut Body) {
     let dominators = Dominators::new(body);
-    let mut loops = loops(body, &dominators);
+    let mut loops = natural_loops(body, &dominators);
     // For the blocks made here: the header behind it, which dominates what it dominates.
     let first_new = body.blocks.len();
     let mut header_behind: Vec<Block> = Vec::new();
