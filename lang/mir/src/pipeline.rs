@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::body::Program;
 use crate::passes::{
-    copy_prop, effects, frame_map, hash, inline, polls, rc, simplify, strip, unique,
+    copy_prop, effects, frame_map, hash, inline, known_tags, polls, rc, simplify, strip, unique,
 };
 use crate::verify::{self, Stage};
 
@@ -78,6 +78,7 @@ pub fn finish(program: &mut Program, options: Options) -> Result<(), Vec<PassErr
     inline::run(program);
     check(program, "inline", Stage::Effects)?;
 
+    known_tags::run(program);
     copy_prop::run(program);
     check(program, "copy_prop", Stage::Effects)?;
 

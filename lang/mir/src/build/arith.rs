@@ -17,9 +17,20 @@ use crate::ty::{IntTy, Ty, TyKind};
 impl<'h> Builder<'_, '_, 'h> {
     /// `a op b op …`: the operators on the left spine, innermost first.
     pub(super) fn binary_chain(&mut self, expr: &'h hir::Expr) -> Rvalue {
+        if let Some((op, a, b)) = self.plain_class_comparison(expr) {
+            let ty = self.ty(a.ty);
+            let left = self.borrow(a);
+            let left =
+                if self.is_changed_by(a, b) { self.settle(a, left, Use::Borrow) } else { left };
+            let right = self.borrow(b);
+            return self.comparison(op, left, right, ty);
+        }
         let mut spine = Vec::new();
         let mut leaf = expr;
         while let ExprKind::Binary(op, left, right) = &leaf.kind {
+            if self.plain_class_comparison(leaf).is_some() {
+                break;
+            }
             if left.ty == hir::TyTable::NEVER || right.ty == hir::TyTable::NEVER {
                 break;
             }
@@ -49,6 +60,32 @@ impl<'h> Builder<'_, '_, 'h> {
             self.loc = outer;
         }
         value.expect("a binary expression has an operator")
+    }
+
+    /// `a < b` in generic code is an index of `compare(a, b)` against that of `Equal`. Where the type turns out to be one whose instance is the operator itself (floats order
+    /// NaN differently), this gives the operator and its operands.
+    fn plain_class_comparison(
+        &mut self,
+        expr: &'h hir::Expr,
+    ) -> Option<(hir::BinOp, &'h hir::Expr, &'h hir::Expr)> {
+        let ExprKind::Binary(op, index, one) = &expr.kind else { return None };
+        let ExprKind::VariantIndex(call) = &index.kind else { return None };
+        let ExprKind::Call(hir::Callee::Member { class, ty, .. }, args) = &call.kind else {
+            return None;
+        };
+        let [hir::Arg::Value(a), hir::Arg::Value(b)] = &args[..] else { return None };
+        let is_compare = *class == self.cx.hir.lang.ord && matches!(one.kind, ExprKind::Int(1));
+        let ty = self.ty(*ty);
+        let is_plain = matches!(
+            self.cx.types.kind(ty),
+            TyKind::Int(_)
+                | TyKind::Bool
+                | TyKind::Char
+                | TyKind::Str
+                | TyKind::Duration
+                | TyKind::Instant
+        );
+        (is_compare && op.is_comparison() && is_plain).then_some((*op, a, b))
     }
 
     /// `a op b` with operands at hand: borrowed, but the left one of a string's `+`, which is owned.

@@ -6,6 +6,7 @@ pub mod frame_map;
 pub mod hash;
 mod hoist;
 pub mod inline;
+pub mod known_tags;
 pub mod liveness;
 pub mod polls;
 pub mod rc;

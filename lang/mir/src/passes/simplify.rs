@@ -2,7 +2,7 @@
 //!
 //! Input: a body in any stage before `frame_map`. Output: the same behaviour. Postcondition: every block can be reached; no jump leads to an
 //! empty block that only jumps on; a block that ends in `Goto` has a target with other predecessors; no `Nop`; the
-//! entry has no predecessors; `Switch` and `Assert` of constants are gone.
+//! entry has no predecessors; `Switch` and `Assert` of constants are gone, and so are cases that are never taken.
 //!
 //! Algorithm: decide constant branches; thread jumps through empty blocks (path compression); append a block to its only predecessor where that
 //! ends in `Goto`; renumber what can be reached in reverse postorder.
@@ -23,14 +23,34 @@ pub fn run_body(body: &mut Body) {
     if body.blocks.is_empty() {
         return;
     }
+    let never: Vec<bool> = body
+        .blocks
+        .iter()
+        .map(|b| {
+            b.statements.is_empty() && matches!(b.terminator.kind, TerminatorKind::Unreachable)
+        })
+        .collect();
     for block in &mut body.blocks {
         block.statements.retain(|statement| statement.kind != StatementKind::Nop);
+        drop_impossible(&mut block.terminator.kind, &never);
         decide(&mut block.terminator.kind);
     }
     thread(body);
     split_entry(body);
     merge(body);
     compact(body);
+}
+
+/// Removes the cases of a branch that lead to what is never reached.
+fn drop_impossible(kind: &mut TerminatorKind, never: &[bool]) {
+    if let TerminatorKind::Switch { cases, otherwise, .. } = kind {
+        cases.retain(|(_, target)| !never[target.index()]);
+        if never[otherwise.index()]
+            && let Some((_, last)) = cases.pop()
+        {
+            *otherwise = last;
+        }
+    }
 }
 
 /// Replaces branches whose outcome is known by jumps.
