@@ -2,6 +2,7 @@
 //!
 //! - [`process`]: run a program with a time limit and collect what it did;
 //! - [`compile`]: compile a case once per optimisation level, kept between runs;
+//! - [`large`]: a program of any length;
 //! - [`expect`]: compare output with an expectation file, or rewrite the file (`./dev bless`).
 //!
 //! The folders of cases lie beside this crate's `Cargo.toml`: `ui/` (what the compiler says), `run/`
@@ -10,6 +11,7 @@
 
 pub mod compile;
 pub mod expect;
+pub mod large;
 pub mod process;
 
 use std::path::{Path, PathBuf};
