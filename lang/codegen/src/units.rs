@@ -159,6 +159,9 @@ impl Plan {
     }
 }
 
+/// What becomes of a unit.
+type Made = Result<Vec<u8>, Error>;
+
 /// The program's objects, one a unit, in order.
 pub fn objects(
     module: &Module<'_>,
@@ -168,7 +171,7 @@ pub fn objects(
 ) -> Result<Vec<Vec<u8>>, Error> {
     let bitcode = module.write_bitcode_to_memory();
     let bitcode = bitcode.as_slice();
-    let compile = |unit| -> Result<Vec<u8>, Error> {
+    let compile = |unit| -> Made {
         let context = Context::create();
         let buffer = MemoryBuffer::create_from_memory_range_copy(bitcode, "program");
         let module = Module::parse_bitcode_from_buffer(&buffer, &context)
@@ -179,8 +182,7 @@ pub fn objects(
         passes::emit(&module, &machine, FileType::Object)
     };
     let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<Option<Result<Vec<u8>, Error>>>> =
-        Mutex::new((0..plan.units).map(|_| None).collect());
+    let done: Mutex<Vec<Option<Made>>> = Mutex::new((0..plan.units).map(|_| None).collect());
     let work = || {
         loop {
             let unit = next.fetch_add(1, Ordering::Relaxed);
