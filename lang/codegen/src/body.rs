@@ -48,7 +48,7 @@ pub struct Emitter<'a, 'c, 'p> {
     pub points: BTreeMap<Block, Point>,
     /// Blocks that are reached by unwind edges only.
     cleanup: Vec<bool>,
-    /// Whether drops are calls in the current block: it is clean-up, or the body is large.
+    /// Whether drops are calls in the current block: it is clean-up, runs once, or the body is large.
     outlines_drops: bool,
 }
 
@@ -430,7 +430,14 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
                 };
                 let mut all = vec![ctx];
                 all.extend(operands);
-                (signature, self.ir.call(function, &all, ""))
+                // What a coroutine body does once calls the code that its direct body has inlined.
+                let is_once = self.outlines_drops && matches!(self.mode, Mode::Coroutine { .. });
+                let returned = if is_once && step_count(callee) > TINY_STEPS_MAX {
+                    self.ir.call_never_inlined(function, &all, "")
+                } else {
+                    self.ir.call(function, &all, "")
+                };
+                (signature, returned)
             }
             Callee::Value(local) => {
                 let ty = self.ty(*local);
@@ -496,6 +503,9 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
         }
     }
 }
+
+/// Bodies with no more steps are smaller than a call of them.
+const TINY_STEPS_MAX: usize = 6;
 
 /// In direct bodies with no more steps, drops are inlined outside loops too: their callers may loop.
 const SMALL_STEPS_MAX: usize = 30;

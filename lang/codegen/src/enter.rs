@@ -124,7 +124,13 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
         let id = coro::id(&self.ir, module, promise, 8);
         let size = coro::size(&self.ir, module);
         let alloc = self.cx.runtime("orion_frame_alloc");
-        let memory = self.ir.call(alloc, &[ctx, size], "memory").expect("a pointer");
+        let memory = if self.body.kind.is_frame_only() {
+            self.ir.call(alloc, &[ctx, size], "memory")
+        } else {
+            // Ramps of other functions are called when a direct body suspends, which is rare.
+            self.ir.call_never_inlined(alloc, &[ctx, size], "memory")
+        };
+        let memory = memory.expect("a pointer");
         let handle = coro::begin(&self.ir, &self.cx.module, id, memory.into_pointer_value());
         let meta = coroutine.desc.as_pointer_value();
         self.ir.store(meta, self.head(promise, offset_of!(Frame, meta)), Class::Any);

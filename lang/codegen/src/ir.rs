@@ -269,11 +269,22 @@ impl<'c> Ir<'c> {
 
     /// A call without a result that is not to be inlined.
     pub fn call_outlined(&self, function: FunctionValue<'c>, args: &[Value<'c>]) {
+        self.call_never_inlined(function, args, "");
+    }
+
+    /// A call that is not to be inlined.
+    pub fn call_never_inlined(
+        &self,
+        function: FunctionValue<'c>,
+        args: &[Value<'c>],
+        name: &str,
+    ) -> Option<Value<'c>> {
         let args: Vec<BasicMetadataValueEnum<'c>> = args.iter().map(|&a| a.into()).collect();
-        let call = ok(self.b.build_call(function, &args, ""));
+        let call = ok(self.b.build_call(function, &args, name));
         let kind = Attribute::get_named_enum_kind_id("noinline");
         let noinline = self.t.context.create_enum_attribute(kind, 0);
         call.add_attribute(AttributeLoc::Function, noinline);
+        call.try_as_basic_value().basic()
     }
 
     /// A call through a pointer.

@@ -30,7 +30,8 @@ mod value;
 
 use inkwell::context::Context;
 use inkwell::targets::{FileType, TargetMachine};
-use orion_mir::{BodyId, BodyKind, Program};
+use orion_mir::loops;
+use orion_mir::{BlockData, Body, BodyId, BodyKind, Program, SuspendOp, TerminatorKind};
 
 use crate::body::Emitter;
 use crate::cx::Cx;
@@ -165,7 +166,15 @@ fn expected_frames(cx: &Cx<'_, '_>) -> Vec<Expected> {
                 ramp: coroutine.ramp.get_name().to_string_lossy().into_owned(),
                 function: body.name.clone(),
                 promise_bytes: coroutine.frame.size,
+                is_rare: info.direct.is_some() && is_rare(body),
             })
         })
         .collect()
+}
+
+/// Whether a body gets into a frame only when a time slice or the native stack ends, or when what it calls waits, and then runs through once: there is no loop in it, and nothing
+/// that waits by itself.
+fn is_rare(body: &Body) -> bool {
+    let waits = |block: &BlockData| matches!(&block.terminator.kind, TerminatorKind::Suspend { op, .. } if !matches!(op, SuspendOp::Poll { .. }));
+    !body.blocks.iter().any(waits) && !loops::is_in_loop(body).contains(&true)
 }

@@ -9,6 +9,7 @@
 //! own two words, the promise and an index; no `llvm.coro.*` is left.
 
 use inkwell::OptimizationLevel;
+use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::memory_buffer::MemoryBuffer;
 use inkwell::module::{Linkage, Module};
 use inkwell::passes::PassBuilderOptions;
@@ -33,6 +34,8 @@ pub struct Expected {
     pub function: String,
     /// Bytes of its promise.
     pub promise_bytes: u64,
+    /// Its coroutine body runs rarely and not for long: it is not optimised.
+    pub is_rare: bool,
 }
 
 /// The machine that programs are compiled for: any x86-64 with Linux.
@@ -102,6 +105,14 @@ fn split(module: &Module<'_>, machine: &TargetMachine, expected: &[Expected]) ->
     run(module, machine, "function(sroa)")?;
     run(module, machine, "coro-early,cgscc(coro-split),coro-cleanup,function(dce)")?;
     check_frames(module, expected)?;
+    for coroutine in expected.iter().filter(|coroutine| coroutine.is_rare) {
+        let resume = module.get_function(&format!("{}.resume", coroutine.ramp));
+        for (function, name) in resume.iter().flat_map(|f| [(f, "optnone"), (f, "noinline")]) {
+            let kind = Attribute::get_named_enum_kind_id(name);
+            let attribute = module.get_context().create_enum_attribute(kind, 0);
+            function.add_attribute(AttributeLoc::Function, attribute);
+        }
+    }
     let left = module.get_functions().find(|f| {
         f.get_name().to_bytes().starts_with(b"llvm.coro.")
             && f.as_global_value().get_first_use().is_some()
