@@ -48,8 +48,6 @@ pub struct Emitter<'a, 'c, 'p> {
     pub points: BTreeMap<Block, Point>,
     /// Blocks that are reached by unwind edges only.
     cleanup: Vec<bool>,
-    /// Whether drops are calls in the current block: it is clean-up, runs once, or the body is large.
-    outlines_drops: bool,
 }
 
 impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
@@ -98,7 +96,6 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
             blocks: Vec::new(),
             points,
             cleanup: cleanup_blocks(body),
-            outlines_drops: false,
         }
     }
 
@@ -119,7 +116,7 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
         // What writes a local comes before what reads it.
         for block in cfg::reverse_postorder(self.body) {
             self.ir.at(self.target(block));
-            self.outlines_drops = once[block.index()] || self.cleanup[block.index()];
+            self.ir.outlines.set(once[block.index()] || self.cleanup[block.index()]);
             let data = self.body.block(block);
             for statement in &data.statements {
                 self.emit_statement(statement)?;
@@ -132,6 +129,7 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
                 self.ir.trap(&self.cx.module);
             }
         }
+        self.ir.outlines.set(false);
         self.leave();
         Ok(())
     }
@@ -224,11 +222,7 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
                 let ty = self.place_ty(place);
                 if let Some(value) = self.read(place) {
                     let ctx = self.ctx();
-                    if self.outlines_drops {
-                        self.cx.emit_drop_outlined(&self.ir, ctx, ty, value);
-                    } else {
-                        self.cx.emit_drop(&self.ir, ctx, ty, value);
-                    }
+                    self.cx.emit_drop(&self.ir, ctx, ty, value);
                 }
             }
             StatementKind::MakeUnique(place) => {
@@ -431,11 +425,11 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
                 let mut all = vec![ctx];
                 all.extend(operands);
                 // What a coroutine body does once calls the code that its direct body has inlined.
-                let is_once = self.outlines_drops && matches!(self.mode, Mode::Coroutine { .. });
+                let is_once = self.ir.outlines.get() && matches!(self.mode, Mode::Coroutine { .. });
                 let returned = if is_once && step_count(callee) > TINY_STEPS_MAX {
                     self.ir.call_never_inlined(function, &all, "")
                 } else {
-                    self.ir.call(function, &all, "")
+                    self.ir.call_inlinable(function, &all, "")
                 };
                 (signature, returned)
             }
@@ -507,10 +501,10 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
 /// Bodies with no more steps are smaller than a call of them.
 const TINY_STEPS_MAX: usize = 6;
 
-/// In direct bodies with no more steps, drops are inlined outside loops too: their callers may loop.
-const SMALL_STEPS_MAX: usize = 30;
+/// In direct bodies with no more steps, helpers are inlined outside loops too: their callers may loop.
+const SMALL_STEPS_MAX: usize = 60;
 
-/// In bodies with more steps, drops are calls: large bodies are straight-line code mostly, and four blocks for each drop would double the work of
+/// In bodies with more steps, helpers are calls: large bodies are straight-line code mostly, and four blocks for each drop would double the work of
 /// LLVM's passes, which take more than linear time.
 const INLINED_DROPS_STEPS_MAX: usize = 500;
 

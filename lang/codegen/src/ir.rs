@@ -6,6 +6,8 @@
 //! Invariants: every load and store of heap memory says which [`Class`] it touches, so that LLVM may keep a list's length in a register while
 //! elements are stored; memory of different classes never overlaps.
 
+use std::cell::Cell;
+
 use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::basic_block::BasicBlock;
 use inkwell::builder::{Builder, BuilderError};
@@ -128,13 +130,15 @@ pub struct Ir<'c> {
     pub b: Builder<'c>,
     /// Common types.
     pub t: Types<'c>,
+    /// What is emitted runs rarely, or once: calls of helpers and of the runtime are not to be inlined.
+    pub outlines: Cell<bool>,
     marks: Marks<'c>,
 }
 
 impl<'c> Ir<'c> {
     /// A builder without a block.
     pub fn new(t: Types<'c>, marks: Marks<'c>) -> Self {
-        Self { b: t.context.create_builder(), t, marks }
+        Self { b: t.context.create_builder(), t, outlines: Cell::new(false), marks }
     }
 
     /// Goes on at the end of `block`.
@@ -256,8 +260,22 @@ impl<'c> Ir<'c> {
         ok(self.b.build_struct_gep(ty, ptr, index, name))
     }
 
-    /// A call of a function of the module.
+    /// A call of a helper or of the runtime.
     pub fn call(
+        &self,
+        function: FunctionValue<'c>,
+        args: &[Value<'c>],
+        name: &str,
+    ) -> Option<Value<'c>> {
+        if self.outlines.get() {
+            self.call_never_inlined(function, args, name)
+        } else {
+            self.call_inlinable(function, args, name)
+        }
+    }
+
+    /// A call that LLVM may inline in any case.
+    pub fn call_inlinable(
         &self,
         function: FunctionValue<'c>,
         args: &[Value<'c>],

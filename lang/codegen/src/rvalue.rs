@@ -46,7 +46,7 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
                 let value = self.read(place).expect("sums have a tag");
                 if self.cx.layouts.is_boxed(ty) {
                     let tag = self.cx.tag_fn(*id);
-                    self.ir.call(tag, &[value], "tag")
+                    self.ir.call_inlinable(tag, &[value], "tag")
                 } else {
                     Some(self.ir.extract(value, 0, "tag"))
                 }
