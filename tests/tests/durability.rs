@@ -165,6 +165,28 @@ fn one_of_everything_survives() {
     );
 }
 
+/// Mutexes held, tasks that wait in each primitive, batches under way, runners suspended and in a step.
+#[test]
+fn the_primitives_of_the_library_go_on_where_they_stood() {
+    let case = Case::new("primitives");
+    let whole = process::run(&mut Command::new(&case.program), b"").expect("it runs");
+    assert_eq!(whole.status, 0, "{}", whole.describe());
+    for part in
+        ["mutex 111", "second reader 2", "late answer 81", "Cancelled(", "Done(\"the end\")"]
+    {
+        assert!(whole.stdout.contains(part), "`{part}` is missing: {}", whole.describe());
+    }
+    let mut printed = String::new();
+    for pause in 0..3 {
+        let seen = case.run(&[]);
+        assert_eq!(seen.status, PAUSED, "pause {pause}: {}", seen.describe());
+        printed += &seen.stdout;
+    }
+    let seen = case.run(&[]);
+    assert_eq!(seen.status, 0, "{}", seen.describe());
+    assert_eq!(printed + &seen.stdout, whole.stdout);
+}
+
 #[test]
 fn generators_are_saved_where_they_stand() {
     let case = Case::new("generators");
