@@ -166,6 +166,9 @@ impl Infer<'_, '_> {
             .secondary(right.span, format!("a `{r}`"));
         let (lk, rk) = (self.known(left.ty), self.known(right.ty));
         error = match (&lk, &rk) {
+            (Ty::Int(_) | Ty::Infer(_), Ty::Duration) if op == BinOp::Mul => {
+                error.help("the duration stands first: `10ms * n`")
+            }
             (Ty::Int(a), Ty::Int(_)) => error
                 .note("integers of different signedness do not mix")
                 .help(format!("convert one: `as {}`", a.name())),
@@ -185,6 +188,9 @@ impl Infer<'_, '_> {
             }
             (Ty::Int(_), Ty::Float(k)) | (Ty::Float(k), Ty::Int(_) | Ty::Float(_)) => {
                 error.help(format!("convert one: `as {}`", k.name()))
+            }
+            (Ty::Char, Ty::Int(_) | Ty::Infer(_)) | (Ty::Int(_) | Ty::Infer(_), Ty::Char) => {
+                error.help("characters have numbers: `(c as u32 + 1) as char`")
             }
             (Ty::Str, _) | (_, Ty::Str) if op == BinOp::Add => {
                 error.help("`\"{a}{b}\"` makes a string of any values that have `Show`")
