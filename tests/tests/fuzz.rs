@@ -109,7 +109,7 @@ fn compile(path: &Path) {
     if matches!(report.outcome, Outcome::Done)
         && fs::read_to_string(path).is_ok_and(|t| t.contains("main"))
     {
-        let options = Options { level: 0, name: None, verify: true };
+        let options = Options { level: 0, name: None, verify: true, codegen_units: 1 };
         let _ = orion_driver::build(path, Emit::LlvmIr, Some(&path.with_extension("ll")), &options);
     }
     // What is reported can be shown.
