@@ -1,7 +1,8 @@
 //! What a person reads when it goes wrong: the panic's stack, the deadlock, the live dump.
 //!
 //! Everything is computed from frames, wait nodes and descriptors of suspended tasks; tasks whose stacks and waits read the same are shown once, with
-//! their number.
+//! their number. A task that is shown alone also gets the names of those that wait on its channels and of those that its scope waits for. The
+//! cost is linear in the number of tasks, however many wait on one channel.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -26,8 +27,8 @@ use crate::{
 
 /// Frames of one stack that are printed at each end; what lies between is counted.
 const STACK_LINES_MAX: usize = 40;
-/// Ids of tasks that are listed for a group.
-const GROUP_NAMES_MAX: usize = 5;
+/// Tasks that are listed for a group, a channel or a scope.
+const NAMES_MAX: usize = 5;
 
 /// `file:line:column` of a site.
 ///
@@ -134,10 +135,44 @@ pub unsafe fn live(world: *mut World) -> String {
     }
 }
 
+/// What tasks are waiting on channels, counted once per channel.
+#[derive(Default)]
+struct Waiters {
+    counts: BTreeMap<*mut Chan, (usize, usize)>,
+}
+
+impl Waiters {
+    /// How many senders and receivers wait.
+    unsafe fn count(&mut self, chan: *mut Chan) -> (usize, usize) {
+        // SAFETY: the channel is alive.
+        let count = || unsafe { ((*chan).senders.len(), (*chan).receivers.len()) };
+        *self.counts.entry(chan).or_insert_with(count)
+    }
+}
+
+/// The name of a task as reports give it.
+unsafe fn title(task: *mut Task) -> String {
+    // SAFETY: the task is alive.
+    unsafe {
+        let name = extra_if(task).and_then(|extra| extra.name.as_deref());
+        task_title((*task).id, name)
+    }
+}
+
+/// Some of `total` things by name.
+fn listed(names: &[String], total: usize) -> String {
+    let mut text = names.join(", ");
+    if total > names.len() {
+        let _ = write!(text, " and {} more", total - names.len());
+    }
+    text
+}
+
 /// All tasks, grouped by what they do and where.
 unsafe fn write_tasks(out: &mut String, world: *mut World) {
     // SAFETY: the caller's promise.
     unsafe {
+        let mut waiters = Waiters::default();
         let mut groups: Vec<(String, Vec<*mut Task>)> = Vec::new();
         let mut group_of: BTreeMap<String, usize> = BTreeMap::new();
         for task in World::tasks(world) {
@@ -145,7 +180,7 @@ unsafe fn write_tasks(out: &mut String, world: *mut World) {
             if (*task).flags & (TASK_GENERATOR | TASK_ORPHAN) == TASK_GENERATOR {
                 continue;
             }
-            let body = body(task);
+            let body = body(task, &mut waiters, false);
             match group_of.get(&body) {
                 Some(&group) => groups[group].1.push(task),
                 None => {
@@ -154,29 +189,21 @@ unsafe fn write_tasks(out: &mut String, world: *mut World) {
                 }
             }
         }
-        for (body, tasks) in &groups {
-            let first = tasks[0];
-            let title = |task: *mut Task| {
-                let name = extra_if(task).and_then(|extra| extra.name.as_deref());
-                task_title((*task).id, name)
-            };
-            if let [_] = tasks[..] {
-                let _ = write!(out, "\n{}", title(first));
+        for (shared, tasks) in &groups {
+            if let [task] = tasks[..] {
+                let _ = write!(out, "\n{}{}", title(task), body(task, &mut waiters, true));
             } else {
                 let names: Vec<String> =
-                    tasks.iter().take(GROUP_NAMES_MAX).map(|&task| title(task)).collect();
-                let _ = write!(out, "\n{} tasks: {}", tasks.len(), names.join(", "));
-                if tasks.len() > GROUP_NAMES_MAX {
-                    out.push_str(", ...");
-                }
+                    tasks.iter().take(NAMES_MAX).map(|&task| title(task)).collect();
+                let names = listed(&names, tasks.len());
+                let _ = write!(out, "\n{} tasks ({names}){shared}", tasks.len());
             }
-            let _ = write!(out, "{body}");
         }
     }
 }
 
-/// Where a task was spawned, what it waits for, and its stack: the part of the report that equal tasks share.
-unsafe fn body(task: *mut Task) -> String {
+/// Where a task was spawned, what it waits for, and its stack. `alone`: also what equal tasks do not share.
+unsafe fn body(task: *mut Task, waiters: &mut Waiters, alone: bool) -> String {
     // SAFETY: the task is suspended or has ended.
     unsafe {
         let mut out = String::new();
@@ -198,7 +225,7 @@ unsafe fn body(task: *mut Task) -> String {
             driven.push(generator);
         }
         let innermost = driven[driven.len() - 1];
-        write_wait(&mut out, innermost, (*innermost).leaf);
+        write_wait(&mut out, innermost, (*innermost).leaf, waiters, alone);
         let mut lines = Vec::new();
         for task in driven.into_iter().rev() {
             let mut frame = (*task).leaf;
@@ -259,7 +286,13 @@ fn same_place(a: *const Site, b: *const Site) -> bool {
 }
 
 /// What the leaf of a suspended task waits for.
-unsafe fn write_wait(out: &mut String, task: *mut Task, frame: *mut Frame) {
+unsafe fn write_wait(
+    out: &mut String,
+    task: *mut Task,
+    frame: *mut Frame,
+    waiters: &mut Waiters,
+    alone: bool,
+) {
     // SAFETY: the frame is a suspended leaf.
     unsafe {
         if (*task).state == TASK_READY {
@@ -295,7 +328,10 @@ unsafe fn write_wait(out: &mut String, task: *mut Task, frame: *mut Frame) {
                     if target.is_null() {
                         out.push_str(" (guard is false)");
                     } else {
-                        write_chan(out, target.cast());
+                        write_chan(out, target.cast(), waiters);
+                        if alone {
+                            write_others(out, target.cast(), task, waiters);
+                        }
                     }
                 }
                 ARM_AFTER => {
@@ -310,18 +346,18 @@ unsafe fn write_wait(out: &mut String, task: *mut Task, frame: *mut Frame) {
                     if target.is_null() {
                         out.push_str("a task");
                     } else {
-                        let joined = target.cast::<Task>();
-                        let name = extra_if(joined).and_then(|extra| extra.name.as_deref());
-                        out.push_str(&task_title((*joined).id, name));
+                        out.push_str(&title(target.cast()));
                     }
                 }
                 ARM_SCOPE => {
-                    let live = (*target.cast::<Scope>()).live;
-                    let _ = write!(
-                        out,
-                        "for the end of its scope ({live} {} left)",
-                        if live == 1 { "task" } else { "tasks" }
-                    );
+                    let scope = target.cast::<Scope>();
+                    let live = (*scope).live;
+                    let noun = if live == 1 { "task" } else { "tasks" };
+                    let _ = write!(out, "for the end of its scope ({live} {noun} left");
+                    if alone {
+                        let _ = write!(out, ": {}", left_in(scope));
+                    }
+                    out.push(')');
                 }
                 _ => out.push_str("for a generator"),
             }
@@ -330,20 +366,63 @@ unsafe fn write_wait(out: &mut String, task: *mut Task, frame: *mut Frame) {
     }
 }
 
-/// A channel's length, capacity and who else waits on it.
-unsafe fn write_chan(out: &mut String, chan: *mut Chan) {
+/// The tasks of a scope that have not ended.
+unsafe fn left_in(scope: *mut Scope) -> String {
+    // SAFETY: the tasks of a scope are alive.
+    unsafe {
+        let mut names = Vec::new();
+        let mut task = (*scope).first;
+        while !task.is_null() && names.len() < NAMES_MAX {
+            if (*task).state != TASK_ENDED {
+                names.push(title(task));
+            }
+            task = (*task).scope_next;
+        }
+        listed(&names, (*scope).live as usize)
+    }
+}
+
+/// Where a channel was made, its length and capacity, and how many wait on it.
+unsafe fn write_chan(out: &mut String, chan: *mut Chan, waiters: &mut Waiters) {
     // SAFETY: the channel is alive.
     unsafe {
         let count = |number: usize, one: &str, many: &str| {
             format!("{number} {}", if number == 1 { one } else { many })
         };
+        let (senders, receivers) = waiters.count(chan);
         let _ = write!(
             out,
-            " (length {}, capacity {}; {} and {} wait on it)",
+            ", made at {} (length {}, capacity {}; {} and {} wait on it)",
+            place((*chan).site),
             (*chan).len,
             (*chan).cap,
-            count((*chan).senders.len(), "sender", "senders"),
-            count((*chan).receivers.len(), "receiver", "receivers"),
+            count(senders, "sender", "senders"),
+            count(receivers, "receiver", "receivers"),
         );
+    }
+}
+
+/// Who waits on a channel but `task`.
+unsafe fn write_others(out: &mut String, chan: *mut Chan, task: *mut Task, waiters: &mut Waiters) {
+    // SAFETY: the channel is alive, and so are those that wait on it.
+    unsafe {
+        let mut names = Vec::new();
+        for (queue, verb) in [(&(*chan).senders, "send"), (&(*chan).receivers, "receive")] {
+            let mut node = queue.head;
+            while !node.is_null() && names.len() < NAMES_MAX {
+                let frame = (*node).frame;
+                let waiter = if frame.is_null() { task } else { (*frame).task.cast() };
+                if waiter != task {
+                    names.push(format!("{} to {verb}", title(waiter)));
+                }
+                node = (*node).next;
+            }
+        }
+        if names.is_empty() {
+            return;
+        }
+        let (senders, receivers) = waiters.count(chan);
+        let total = (senders + receivers).saturating_sub(1).max(names.len());
+        let _ = write!(out, "; also {}", listed(&names, total));
     }
 }
