@@ -285,9 +285,9 @@ fn a_pipeline_survives_all_signals_at_random_moments() {
     interrupt_pipeline(&["TERM", "KILL", "INT"], 3);
 }
 
-#[test]
-fn a_hot_loop_is_saved_at_a_preemption() {
-    let case = Case::new("hot");
+/// Interrupts a program that computes until it has finished: the result is that of a run without.
+fn interrupt_computation(name: &str) {
+    let case = Case::new(name);
     let whole = process::run(&mut Command::new(&case.program), b"").expect("it runs");
     assert_eq!(whole.status, 0, "{}", whole.describe());
     let mut pauses = 0;
@@ -305,6 +305,23 @@ fn a_hot_loop_is_saved_at_a_preemption() {
         assert!(pauses < 200, "it makes no progress");
     }
     assert!(pauses > 0, "it was never interrupted");
+}
+
+#[test]
+fn a_hot_loop_is_saved_at_a_preemption() {
+    interrupt_computation("hot");
+}
+
+#[test]
+fn a_deep_pure_recursion_is_saved_at_a_preemption() {
+    interrupt_computation("deep_pure");
+}
+
+#[test]
+fn a_million_frames_are_saved_and_return() {
+    let case = Case::new("deep_blocked");
+    case.expect(PAUSED, "down\n");
+    case.expect(0, "1000005\n");
 }
 
 #[test]

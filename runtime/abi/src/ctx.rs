@@ -3,9 +3,9 @@
 use crate::frame::Frame;
 
 /// Size classes of the frame allocator: class `i` holds blocks of `(i + 1) * FRAME_CLASS_BYTES` bytes.
-pub const FRAME_CLASS_COUNT: usize = 32;
+pub const FRAME_CLASS_COUNT: usize = 64;
 /// Granularity of the frame allocator in bytes (frames need an alignment of 16).
-pub const FRAME_CLASS_BYTES: usize = 32;
+pub const FRAME_CLASS_BYTES: usize = 16;
 
 /// `Ctx::force`: `ORION_FORCE=suspend`.
 pub const FORCE_SUSPEND: u64 = 1;

@@ -1,0 +1,61 @@
+//! Limits: many tasks, deep recursion on a small native stack, and memory that runs out.
+
+use orion_tests::compile::Compiler;
+use orion_tests::process::{self, Output};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What a blocked task may cost, in bytes of resident memory.
+const TASK_BYTES_MAX: i64 = 260;
+
+fn compile(case: &str) -> PathBuf {
+    let compiler =
+        Compiler::new(env!("CARGO_BIN_EXE_orionc-under-test"), env!("CARGO_TARGET_TMPDIR"));
+    compiler.executable(Path::new(case), 2).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Runs a program under a limit of the shell's `ulimit`.
+fn run_limited(case: &str, limit: &str) -> Output {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit {limit} && exec \"$0\"")]).arg(compile(case));
+    command.env_remove("ORION_FORCE");
+    process::run(&mut command, b"").unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn a_million_tasks_are_cheap() {
+    let mut command = Command::new(compile("../bench/programs/million_tasks.or"));
+    command.env_remove("ORION_FORCE");
+    let seen = process::run(&mut command, b"").unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(seen.status, 0, "{}", seen.describe());
+    let lines: Vec<&str> = seen.stdout.lines().collect();
+    assert_eq!(lines[2], "sum 499999500000", "{}", seen.describe());
+    let bytes: i64 = lines[0]
+        .strip_suffix(" bytes per task")
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_else(|| panic!("{}", seen.describe()));
+    assert!((100..=TASK_BYTES_MAX).contains(&bytes), "{}", seen.describe());
+}
+
+#[test]
+fn ten_million_frames_need_no_native_stack() {
+    for limit in ["-s 8192", "-s 256"] {
+        let seen = run_limited("limits/ten_million_frames.or", limit);
+        assert_eq!((seen.status, seen.stdout.as_str()), (0, "10000000\ntrue\n"), "{limit}");
+    }
+}
+
+#[test]
+fn exhausted_memory_is_an_error_and_no_signal() {
+    let cases =
+        ["recursion", "list", "tasks", "map", "string"].map(|name| format!("endless_{name}"));
+    for name in cases.iter().map(String::as_str).chain(["huge_list"]) {
+        // In KiB: room for the program, or hardly any.
+        for kib in [1_000_000, 50_000] {
+            let seen = run_limited(&format!("limits/{name}.or"), &format!("-v {kib}"));
+            let what = format!("{name} in {kib} KiB: {}", seen.describe());
+            assert_eq!((seen.status, seen.stdout.as_str()), (101, "before\n"), "{what}");
+            assert!(seen.stderr.starts_with("error: out of memory (asked for "), "{what}");
+        }
+    }
+}
