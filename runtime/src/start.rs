@@ -153,6 +153,8 @@ impl Job {
         unsafe {
             let world = Box::into_raw(World::new(self.program, worker, self.config));
             (*worker).world = world;
+            // A signal that comes while a state is loaded stops the run once it is.
+            signals::install(worker, durable);
             let resumed = match open_state(world) {
                 Ok(Start::Fresh) => false,
                 Ok(Start::Resumed) => true,
@@ -167,7 +169,6 @@ impl Job {
             } else {
                 sched::spawn_main(worker);
             }
-            signals::install(worker, durable);
             sched::prepare(worker, STACK_BYTES - STACK_RESERVE_BYTES, !resumed);
             let end = sched::run(worker);
             finish(world, end)

@@ -168,6 +168,17 @@ impl Infer<'_, '_> {
     fn settle(&mut self, e: &mut Expr) {
         e.for_each_child_mut(&mut |child| self.settle(child));
         self.check_holds_scope(e.ty, e.span);
+        if matches!(e.kind, ExprKind::Async { .. }) && e.ty == TyTable::SCOPE && !self.failed {
+            let error = self
+                .error(
+                    ErrorCode::E0502,
+                    e.span,
+                    "the value of an `async` block cannot be a `Scope`",
+                )
+                .label("would outlive its scope")
+                .help("what needs the scope belongs inside of the block");
+            self.emit(error);
+        }
         let span = e.span;
         match &mut e.kind {
             ExprKind::Int(value) => self.check_literal(*value, e.ty, span),
@@ -303,6 +314,7 @@ impl Infer<'_, '_> {
             Ty::List(part) | Ty::Chan(part) | Ty::Send(part) | Ty::Recv(part) | Ty::Task(part) => {
                 *part == TyTable::SCOPE
             }
+            Ty::Fn(function) => function.ret == TyTable::SCOPE,
             _ => false,
         };
         if holds && !self.failed {

@@ -325,9 +325,12 @@ fn the_deadlock_report_names_what_each_task_waits_for() {
         },
         |ran| {
             let expected = "deadlock: every task waits for something that cannot happen\n\
-                \nmain task\n  waits to receive from `ch` (length 0, capacity 3; 0 senders and 1001 receivers wait on it)\n  at main (test.or:2:1)\n\
-                \n1000 tasks: task 2, task 3, task 4, task 5, task 6, ..., spawned by main (test.or:100:1)\n  waits to receive from `ch` (length 0, capacity 3; 0 senders and 1001 receivers wait on it)\n  at stuck (test.or:2:1)\n\
-                \ntask 1002 \"lonely\", spawned by main (test.or:100:1)\n  waits to receive from `ch` (length 0, capacity 0; 0 senders and 1 receiver wait on it)\n  at stuck (test.or:2:1)\n";
+                \nmain task\n  waits to receive from `ch`, made at test.or:1:1 (length 0, capacity 3; 0 senders and 1001 receivers wait on it); \
+                also task 2 to receive, task 3 to receive, task 4 to receive, task 5 to receive, task 6 to receive and 995 more\n  at main (test.or:2:1)\n\
+                \n1000 tasks (task 2, task 3, task 4, task 5, task 6 and 995 more), spawned by main (test.or:100:1)\n  \
+                waits to receive from `ch`, made at test.or:1:1 (length 0, capacity 3; 0 senders and 1001 receivers wait on it)\n  at stuck (test.or:2:1)\n\
+                \ntask 1002 \"lonely\", spawned by main (test.or:100:1)\n  \
+                waits to receive from `ch`, made at test.or:1:1 (length 0, capacity 0; 0 senders and 1 receiver wait on it)\n  at stuck (test.or:2:1)\n";
             assert_eq!(ran.end, expected);
         },
     );
