@@ -408,6 +408,24 @@ impl TyTable {
     }
 }
 
+impl Ty {
+    /// Whether it is a type of the language itself that has no parts and may be compared.
+    #[must_use]
+    pub fn is_primitive(&self) -> bool {
+        matches!(
+            self,
+            Self::Unit
+                | Self::Bool
+                | Self::Char
+                | Self::Int(_)
+                | Self::Float(_)
+                | Self::Str
+                | Self::Duration
+                | Self::Instant
+        )
+    }
+}
+
 /// Calls `f` with each direct part of a type, in order.
 pub fn for_each_part(kind: &Ty, mut f: impl FnMut(TyId)) {
     match kind {

@@ -84,28 +84,16 @@ pub fn const_kind(types: &TypeTable, constant: &Const) -> TyKind {
 /// Whether values of the type hold a handle that may have one owner only (tasks, generators), however deep.
 #[must_use]
 pub fn is_linear(types: &TypeTable, ty: Ty) -> bool {
-    let mut seen = std::collections::BTreeSet::new();
-    let mut work = vec![ty];
-    while let Some(ty) = work.pop() {
-        if !seen.insert(ty) {
-            continue;
-        }
-        match types.kind(ty) {
-            TyKind::Task(_) | TyKind::Gen(..) => return true,
-            TyKind::List(item) => work.push(*item),
-            TyKind::Tuple(items) => work.extend(items),
-            TyKind::Adt(id) => {
-                work.extend(types.adt(*id).variants.iter().flat_map(|v| &v.fields).map(|f| f.ty));
-            }
-            _ => {}
-        }
-    }
-    false
+    holds(types, ty, |kind| matches!(kind, TyKind::Task(_) | TyKind::Gen(..)))
 }
 
 /// Whether values of the type hold a generator, however deep (not in function values and channels).
 #[must_use]
 pub fn holds_generator(types: &TypeTable, ty: Ty) -> bool {
+    holds(types, ty, |kind| matches!(kind, TyKind::Gen(..)))
+}
+
+fn holds(types: &TypeTable, ty: Ty, is_sought: impl Fn(&TyKind) -> bool) -> bool {
     let mut seen = std::collections::BTreeSet::new();
     let mut work = vec![ty];
     while let Some(ty) = work.pop() {
@@ -113,7 +101,7 @@ pub fn holds_generator(types: &TypeTable, ty: Ty) -> bool {
             continue;
         }
         match types.kind(ty) {
-            TyKind::Gen(..) => return true,
+            kind if is_sought(kind) => return true,
             TyKind::List(item) => work.push(*item),
             TyKind::Tuple(items) => work.extend(items),
             TyKind::Adt(id) => {

@@ -113,14 +113,7 @@ impl Globals<'_> {
             }
         }
         match self.program.types.kind(ty).clone() {
-            Ty::Unit
-            | Ty::Bool
-            | Ty::Char
-            | Ty::Int(_)
-            | Ty::Float(_)
-            | Ty::Str
-            | Ty::Duration
-            | Ty::Instant => Ok(()),
+            kind if kind.is_primitive() => Ok(()),
             Ty::List(_) if builtin == BuiltinClass::Default => Ok(()),
             Ty::List(part) => self.has_class_in(class, part, generics, active),
             Ty::Tuple(parts) => {

@@ -238,16 +238,6 @@ impl Builder<'_> {
     }
 
     pub(super) fn is_primitive(&self, ty: TyId) -> bool {
-        matches!(
-            self.program.types.kind(ty),
-            Ty::Unit
-                | Ty::Bool
-                | Ty::Char
-                | Ty::Int(_)
-                | Ty::Float(_)
-                | Ty::Str
-                | Ty::Duration
-                | Ty::Instant
-        )
+        self.program.types.kind(ty).is_primitive()
     }
 }

@@ -183,7 +183,7 @@ impl Infer<'_, '_> {
         match &mut e.kind {
             ExprKind::Int(value) => self.check_literal(*value, e.ty, span),
             ExprKind::Binary(op, left, _)
-                if op.is_comparison() && !is_primitive(self.kind(left.ty)) =>
+                if op.is_comparison() && !self.kind(left.ty).is_primitive() =>
             {
                 self.compare_by_class(e);
             }
@@ -370,20 +370,6 @@ const ALL_ARITHMETIC: [BinOp; 13] = [
     BinOp::Shl,
     BinOp::Shr,
 ];
-
-fn is_primitive(kind: &Ty) -> bool {
-    matches!(
-        kind,
-        Ty::Unit
-            | Ty::Bool
-            | Ty::Char
-            | Ty::Int(_)
-            | Ty::Float(_)
-            | Ty::Str
-            | Ty::Duration
-            | Ty::Instant
-    )
-}
 
 /// Variables that an expression names and does not declare, in order of first use.
 fn outer_locals(e: &Expr, program: &orion_hir::Program) -> Vec<LocalId> {

@@ -65,18 +65,24 @@ impl Infer<'_, '_> {
         }
     }
 
+    /// Reports a name that the pattern has bound before; whether it has.
+    fn is_bound_twice(&mut self, name: &ast::Ident, binder: &Binder<'_>) -> bool {
+        let Some((first, _)) = binder.names.iter().find(|(known, _)| known.name == name.name)
+        else {
+            return false;
+        };
+        let first = first.span;
+        let message = format!("the pattern binds `{}` twice", name.as_str());
+        let error = self
+            .error(ErrorCode::E0113, name.span, message)
+            .label("bound again")
+            .secondary(first, "first bound here");
+        self.emit(error);
+        true
+    }
+
     fn bind_name(&mut self, name: ast::Ident, ty: TyId, binder: &mut Binder<'_>) -> PatKind {
-        if let Some((first, _)) = binder.names.iter().find(|(known, _)| known.name == name.name) {
-            let first = first.span;
-            let error = self
-                .error(
-                    ErrorCode::E0113,
-                    name.span,
-                    format!("the pattern binds `{}` twice", name.as_str()),
-                )
-                .label("bound again")
-                .secondary(first, "first bound here");
-            self.emit(error);
+        if self.is_bound_twice(&name, binder) {
             return PatKind::Wild;
         }
         if let Some(again) = binder.again {
@@ -151,19 +157,7 @@ impl Infer<'_, '_> {
             pats.push(pat);
         }
         for (name, local) in first.unwrap_or_default() {
-            if let Some((known, _)) = binder.names.iter().find(|(known, _)| known.name == name.name)
-            {
-                let known = known.span;
-                let error = self
-                    .error(
-                        ErrorCode::E0113,
-                        name.span,
-                        format!("the pattern binds `{}` twice", name.as_str()),
-                    )
-                    .label("bound again")
-                    .secondary(known, "first bound here");
-                self.emit(error);
-            } else {
+            if !self.is_bound_twice(&name, binder) {
                 binder.names.push((name, local));
             }
         }
