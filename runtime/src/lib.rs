@@ -12,6 +12,7 @@ pub mod export;
 pub mod frames;
 pub mod generator;
 pub mod heap;
+pub mod io;
 pub mod output;
 pub mod panic;
 pub mod report;

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use orion_abi::{
     Frame, Site,
-    desc::{ARM_AFTER, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, PointKind},
+    desc::{ARM_AFTER, ARM_IO, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, PointKind},
     frame::FRAME_COMPLETED,
 };
 use orion_fast::{
@@ -130,6 +130,7 @@ pub unsafe fn live(world: *mut World) -> String {
     // SAFETY: the caller's promise.
     unsafe {
         let mut out = format!("{} tasks\n", (*world).task_count);
+        out.push_str(&(*world).io.report().unwrap_or_default());
         write_tasks(&mut out, world);
         out
     }
@@ -318,6 +319,10 @@ unsafe fn write_wait(
             out.push_str("  waits in `select`\n");
         }
         for (index, arm) in arms.iter().enumerate() {
+            if arm.kind == ARM_IO {
+                let _ = writeln!(out, "  waits {}", crate::io::describe(frame));
+                continue;
+            }
             let target = target_of(frame, arm);
             let what = arm.text.as_str();
             out.push_str(if kind == PointKind::Select { "    " } else { "  waits " });

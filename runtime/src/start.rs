@@ -217,6 +217,7 @@ unsafe fn finish(world: *mut World, end: End) -> i32 {
             End::Main => main_ended(world),
             End::Paused => {
                 (*world).output.release();
+                write_stats(world);
                 PAUSED_STATUS
             }
             End::Deadlock => {
@@ -297,7 +298,17 @@ pub unsafe fn end_program(world: *mut World, status: i32) -> i32 {
             }
         }
         (*world).output.release();
+        write_stats(world);
         status
+    }
+}
+
+/// `ORION_STATS=1`: what input and output took, on standard error.
+unsafe fn write_stats(world: *mut World) {
+    if std::env::var_os("ORION_STATS").is_some_and(|value| value == "1") {
+        // SAFETY: the caller's world is valid.
+        let report = unsafe { (*world).io.report() };
+        emergency(report.unwrap_or_else(|| String::from("no input or output\n")));
     }
 }
 

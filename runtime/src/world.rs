@@ -20,7 +20,7 @@ use orion_fast::{
 };
 
 use crate::{
-    clock::Clock, config::Config, generator::Generator, heap::arena::Arena, output::Output,
+    clock::Clock, config::Config, generator::Generator, heap::arena::Arena, io::Io, output::Output,
     panic::TaskExtra, rng::Rng, scope::Scope, sites::SiteTable, state::Store, timer::TimerHeap,
 };
 
@@ -98,8 +98,8 @@ pub struct World {
     pub idlers: TaskQueue,
     /// Pending timers.
     pub timers: TimerHeap,
-    /// What went wrong with the last file operation, until the library asks.
-    pub file_error: String,
+    /// Input and output.
+    pub io: Io,
     /// Choices of the scheduler.
     pub rng: Rng,
     /// The program's random numbers.
@@ -202,9 +202,9 @@ impl World {
             idlers: TaskQueue::new(),
             timers: TimerHeap::default(),
             rng: Rng::new(seed),
-            file_error: String::new(),
             program_rng: Rng::new(seeds.next_u64()),
             hash_seed: seeds.next_u64(),
+            io: Io::new((seeds.next_u64() >> HANDLE_SHIFT) as i64),
             seed,
             next_task_id: 1,
             next_scope_id: 1,
@@ -506,6 +506,9 @@ pub unsafe fn free_scope(ctx: *mut Ctx, scope: *mut Scope) {
 pub const fn no_site() -> *const Site {
     null()
 }
+
+/// Numbers of handles begin anywhere below 2 to the power of 40, so that one of another process means nothing here.
+const HANDLE_SHIFT: u32 = 24;
 
 /// A seed from the system.
 fn random_seed() -> u64 {

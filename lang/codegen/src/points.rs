@@ -11,7 +11,7 @@ use std::mem::offset_of;
 use inkwell::types::StructType;
 use inkwell::values::PointerValue;
 use orion_abi::desc::{
-    ARM_AFTER, ARM_GEN, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, NO_SLOT, PointKind, SLOT_CONSUMED,
+    ARM_AFTER, ARM_GEN, ARM_IO, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, NO_SLOT, PointKind, SLOT_CONSUMED,
     SLOT_DEST, SLOT_LIVE,
 };
 use orion_abi::{ArmDesc, FnDesc, PointDesc, Site, SlotDesc, StaticStr};
@@ -45,6 +45,9 @@ fn describe(op: &SuspendOp) -> (PointKind, Vec<Arm<'_>>) {
         SuspendOp::Checkpoint { .. } => (PointKind::Checkpoint, vec![]),
         SuspendOp::Sleep { duration, .. } => {
             (PointKind::Sleep, vec![arm(ARM_AFTER, None, Some(*duration), "")])
+        }
+        SuspendOp::Io { request, dest, .. } => {
+            (PointKind::Io, vec![arm(ARM_IO, Some(*request), Some(*dest), "")])
         }
         SuspendOp::Send { chan, value, text, .. } => {
             (PointKind::Send, vec![arm(ARM_SEND, Some(*chan), Some(*value), text)])

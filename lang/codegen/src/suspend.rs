@@ -76,7 +76,9 @@ fn edges(op: &SuspendOp) -> Vec<Edge> {
             }
             out
         }
-        SuspendOp::Join { dest, target, .. } | SuspendOp::GenYield { dest, target, .. } => {
+        SuspendOp::Join { dest, target, .. }
+        | SuspendOp::GenYield { dest, target, .. }
+        | SuspendOp::Io { dest, target, .. } => {
             vec![edge(OUTCOME_DONE, *target, Some(*dest))]
         }
     }
@@ -164,6 +166,7 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
                 let duration = self.get(*duration).expect("a duration");
                 self.runtime_status("orion_try_sleep", &[duration])
             }
+            SuspendOp::Io { request, dest, .. } => self.emit_try_io(*request, *dest, &mut values),
             SuspendOp::Send { chan, value, .. } => self.emit_try_send(*chan, *value),
             SuspendOp::Recv { chan, dest, .. } => {
                 self.emit_try_out("orion_try_recv", *chan, *dest, &mut values)
@@ -308,6 +311,25 @@ impl<'c, 'p> Emitter<'_, 'c, 'p> {
         let name = self.cx.program.types.display(self.ty(dest));
         let attempt = self.cx.out_fn(symbol, &name, llvm, &[ptr.into(), ptr.into()]);
         let both = self.ir.call(attempt, &[self.ctx().into(), target], "").expect("a struct");
+        values.push((OUTCOME_DONE, self.ir.extract(both, 0, "value")));
+        self.ir.extract(both, 1, "outcome").into_int_value()
+    }
+
+    /// The attempt of an operation of the kernel: its operands are passed one by one.
+    fn emit_try_io(
+        &mut self,
+        request: Local,
+        dest: Local,
+        values: &mut Vec<(u32, Value<'c>)>,
+    ) -> IntValue<'c> {
+        let (ptr, word) = (self.cx.t.ptr, self.cx.t.i64);
+        let request = self.get(request).expect("a tuple");
+        let operands = (0..4).map(|index| self.ir.extract(request, index, "operand"));
+        let args: Vec<Value<'c>> = std::iter::once(self.ctx().into()).chain(operands).collect();
+        let llvm = self.llvm(dest).expect("a tuple");
+        let inputs = [ptr.into(), word.into(), word.into(), word.into(), ptr.into()];
+        let attempt = self.cx.out_fn("orion_try_io", "io", llvm, &inputs);
+        let both = self.ir.call(attempt, &args, "").expect("a struct");
         values.push((OUTCOME_DONE, self.ir.extract(both, 0, "value")));
         self.ir.extract(both, 1, "outcome").into_int_value()
     }

@@ -43,6 +43,8 @@ pub enum Sig {
     JoinedInTime,
     /// `Result[T, str]`
     Loaded,
+    /// `(i64, [u8])`
+    IoAnswer,
 }
 
 /// A parameter in a signature: type and whether it is in-out.
@@ -96,7 +98,7 @@ macro_rules! intrinsics {
 }
 
 use Sig::{
-    Bool, Chan, Char, Duration, F32, F64, Gen, I64, Instant, Joined, JoinedInTime, List, Loaded,
+    Bool, Chan, Char, Duration, F32, F64, Gen, I64, Instant, IoAnswer, Joined, JoinedInTime, List, Loaded,
     Never, Option as Opt, R, Recv, Scope, Send, Str, T, Task, U, U8, U64, Unit,
 };
 
@@ -192,14 +194,9 @@ intrinsics! {
     Print "print" 0 (STR) Unit, true;
     /// Writes to standard error.
     EPrint "eprint" 0 (STR) Unit, true;
-    /// The next line of standard input with its line end; empty at the end of input.
-    ReadLine "read_line" 0 () Str, true;
-    /// The bytes of a file; empty when it cannot be read. `file_error` tells.
-    FileRead "file_read" 0 (STR) List(&U8), true;
-    /// Writes the bytes to a file, anew or (true) behind its end. `file_error` tells.
-    FileWrite "file_write" 0 (STR, (List(&U8), false), (Bool, false)) Unit, true;
-    /// What went wrong with the last `file_read` or `file_write`; empty when nothing did.
-    FileError "file_error" 0 () Str, true;
+    /// An operation of the kernel: its code, two numbers and bytes, as `stdlib/io.or` lists them. Waits until it is done; gives a number, which is
+    /// negative when it failed, and bytes: what was read, or the cause in words.
+    Io "io" 0 ((I64, false), (I64, false), (I64, false), (List(&U8), false)) IoAnswer, true;
 
     // Lists.
     /// Number of elements.
@@ -385,6 +382,10 @@ impl Sig {
                 types.adt(lang.result, &[args[0], task])
             }
             Loaded => types.adt(lang.result, &[args[0], TyTable::STR]),
+            IoAnswer => {
+                let bytes = types.list(TyTable::U8);
+                types.tuple(&[TyTable::I64, bytes])
+            }
         }
     }
 }

@@ -191,6 +191,7 @@ pub fn suspend_operands(op: &SuspendOp) -> Vec<Local> {
         | SuspendOp::Checkpoint { .. }
         | SuspendOp::GenYield { .. } => Vec::new(),
         SuspendOp::Sleep { duration, .. } => vec![*duration],
+        SuspendOp::Io { request, .. } => vec![*request],
         SuspendOp::Send { chan, value, .. } => vec![*chan, *value],
         SuspendOp::Recv { chan, .. } => vec![*chan],
         SuspendOp::Select { arms, after, .. } => {

@@ -124,7 +124,9 @@ fn suspend_edges(op: &SuspendOp, unwind: Block) -> Vec<Edge> {
         SuspendOp::GenNext { dest, done, ended, .. } => {
             vec![Edge::plain(*done).defining(*dest), Edge::plain(*ended), out]
         }
-        SuspendOp::GenYield { dest, target } => vec![Edge::plain(*target).defining(*dest), out],
+        SuspendOp::GenYield { dest, target } | SuspendOp::Io { dest, target, .. } => {
+            vec![Edge::plain(*target).defining(*dest), out]
+        }
     }
 }
 
@@ -165,7 +167,8 @@ fn suspend_targets_mut(op: &mut SuspendOp) -> Vec<&mut Block> {
         | SuspendOp::Join { target, .. }
         | SuspendOp::Cancel { target, .. }
         | SuspendOp::GenStop { target, .. }
-        | SuspendOp::GenYield { target, .. } => vec![target],
+        | SuspendOp::GenYield { target, .. }
+        | SuspendOp::Io { target, .. } => vec![target],
         SuspendOp::GenNext { done, ended, .. } => vec![done, ended],
         SuspendOp::Send { done, closed, .. } | SuspendOp::Recv { done, closed, .. } => {
             vec![done, closed]

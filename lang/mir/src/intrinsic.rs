@@ -176,14 +176,6 @@ intrinsics! {
     Print "orion_print" (Borrow);
     /// Standard error. ()
     EPrint "orion_eprint" (Borrow);
-    /// The next line of standard input with its end, empty at the end of input. str
-    ReadLine "orion_read_line" ();
-    /// The bytes of a file, none when it cannot be read. `[u8]`
-    FileRead "orion_file_read" (Borrow);
-    /// `(path, bytes, append)`. ()
-    FileWrite "orion_file_write" (Borrow, Borrow, Borrow);
-    /// What went wrong with the last file operation, or "". str
-    FileError "orion_file_error" ();
     /// Instant
     Now "orion_now" ();
     /// `[str]`

@@ -353,6 +353,9 @@ fn suspend(op: &SuspendOp) -> String {
         SuspendOp::Pause { target } => format!("pause -> {target}"),
         SuspendOp::Checkpoint { target } => format!("checkpoint -> {target}"),
         SuspendOp::Sleep { duration, target } => format!("sleep borrow {duration} -> {target}"),
+        SuspendOp::Io { request, dest, target } => {
+            format!("{dest} = io borrow {request} -> {target}")
+        }
         SuspendOp::Send { chan, value, text, done, closed } => {
             format!("send borrow {chan} <- {value} {text:?} -> {done}, closed -> {closed}")
         }

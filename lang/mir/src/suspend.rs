@@ -64,6 +64,15 @@ pub enum SuspendOp {
         /// Where it goes on.
         target: Block,
     },
+    /// `@io(code, a, b, bytes)`: an operation of the kernel.
+    Io {
+        /// Borrowed: the tuple of the four operands.
+        request: Local,
+        /// Defined on `target`: the answer's number and bytes.
+        dest: Local,
+        /// Where it goes on.
+        target: Block,
+    },
     /// `ch <- v`.
     Send {
         /// Borrowed channel.

@@ -183,6 +183,8 @@ pub enum PointKind {
     GenNext = 18,
     /// The generators that a value holds are stopped: `arms[0]` is `ARM_GEN` without target, its value slot holds that value. UNWIND where one panicked.
     GenStop = 19,
+    /// `@io(…)`: an operation of the kernel: `arms[0]` is `ARM_IO`; always DONE, with the answer in the value slot, or UNWIND.
+    Io = 20,
 }
 
 /// `ArmDesc::kind`: send the value in `value_offset` on the channel in `target_offset`.
@@ -197,6 +199,33 @@ pub const ARM_JOIN: u32 = 3;
 pub const ARM_SCOPE: u32 = 4;
 /// `ArmDesc::kind`: a generator operation.
 pub const ARM_GEN: u32 = 5;
+
+/// `ArmDesc::kind`: an operation of the kernel: the target slot holds an [`IoRequest`], the [`IoAnswer`] goes to the value slot.
+pub const ARM_IO: u32 = 6;
+
+/// The operands of `@io`, as a tuple of `(i64, i64, i64, [u8])` lies in its slot.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct IoRequest {
+    /// What to do (`orion_runtime`'s `io::request`).
+    pub code: i64,
+    /// A handle, or flags.
+    pub a: i64,
+    /// A count, an offset or flags.
+    pub b: i64,
+    /// `[u8]`: what to write, a path, an address.
+    pub bytes: *mut u8,
+}
+
+/// The answer, as a tuple of `(i64, [u8])` lies in its slot.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct IoAnswer {
+    /// The result; negative: it failed, and the bytes say why.
+    pub number: i64,
+    /// `[u8]`, owned.
+    pub bytes: *mut u8,
+}
 
 /// Offset that means "no slot" (a received value that is dropped still has one).
 pub const NO_SLOT: u32 = u32::MAX;

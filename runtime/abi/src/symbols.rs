@@ -143,6 +143,8 @@ macro_rules! runtime_functions {
             orion_try_checkpoint(Ptr) -> I32;
             // (ctx, ns): a duration that is not positive still lets others run
             orion_try_sleep(Ptr, I64) -> I32;
+            // (ctx, code, a, b, borrowed [u8], *answer)
+            orion_try_io(Ptr, I64, I64, I64, Ptr, Ptr) -> I32;
             // (ctx, borrowed chan, *value): moves the value out on DONE
             orion_try_send(Ptr, Ptr, Ptr) -> I32;
             // (ctx, borrowed chan, *destination)
@@ -220,14 +222,6 @@ macro_rules! runtime_functions {
             // (ctx, borrowed name) -> 1 when set; its value or ""
             orion_env_has(Ptr, Ptr) -> I32;
             orion_env_get(Ptr, Ptr) -> Ptr;
-            // (ctx) -> the next line of standard input with its end, "" at the end of input
-            orion_read_line(Ptr) -> Ptr;
-            // (ctx, borrowed path) -> [u8], empty when the file cannot be read
-            orion_file_read(Ptr, Ptr) -> Ptr;
-            // (ctx, borrowed path, borrowed [u8], append)
-            orion_file_write(Ptr, Ptr, Ptr, I32) -> Void;
-            // (ctx) -> str: what went wrong with the last of these, or ""
-            orion_file_error(Ptr) -> Ptr;
             // (ctx, status): finishes the program; does not return
             orion_exit(Ptr, I32) -> Void;
             // (ctx) -> 64 random bits of the program's saved generator

@@ -7,7 +7,7 @@ use crate::bytes::Reader;
 use crate::error::FormatError;
 use crate::image::Image;
 use crate::schema::{
-    ARM_AFTER, ARM_GEN, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, Kind, POINT_KINDS, Schema, Site,
+    ARM_AFTER, ARM_GEN, ARM_IO, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, Kind, POINT_KINDS, Schema, Site,
 };
 use crate::value::{Printer, instant, take_slot};
 use crate::world::{
@@ -281,6 +281,7 @@ impl Describe<'_, '_> {
                 // A guard was false: the arm takes no part.
                 Some("none") => continue,
                 None if arm.kind == ARM_GEN => continue,
+                _ if arm.kind == ARM_IO => String::new(),
                 Some(target) if text.is_empty() => target.to_owned(),
                 Some(target) => format!("{target} (`{text}`)"),
                 None => format!("`{text}`"),
@@ -290,6 +291,7 @@ impl Describe<'_, '_> {
                 ARM_RECV => format!("to receive from {target}"),
                 ARM_JOIN => format!("for the end of {target}"),
                 ARM_SCOPE => format!("for the tasks of {target}"),
+                ARM_IO => "for input or output".to_owned(),
                 ARM_AFTER => {
                     let timer = task.timers.iter().find(|timer| timer.arm as usize == index);
                     match timer {

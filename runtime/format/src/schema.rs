@@ -242,6 +242,8 @@ pub const ARM_JOIN: u32 = 3;
 pub const ARM_SCOPE: u32 = 4;
 /// `Arm::kind`: a generator.
 pub const ARM_GEN: u32 = 5;
+/// `Arm::kind`: an operation of the kernel.
+pub const ARM_IO: u32 = 6;
 
 /// How deep types may lie inside each other in place: the walkers of values nest as deep.
 const NESTING_MAX: u32 = 500;
@@ -256,7 +258,7 @@ pub const POINT_GEN_YIELD: u32 = 17;
 pub const POINT_IDLE: u32 = 4;
 
 /// Kinds of suspend points by number, as reports name them.
-pub const POINT_KINDS: [&str; 20] = [
+pub const POINT_KINDS: [&str; 21] = [
     "start",
     "call",
     "preempted",
@@ -277,6 +279,7 @@ pub const POINT_KINDS: [&str; 20] = [
     "generator yield",
     "generator next",
     "generator stop",
+    "input or output",
 ];
 
 impl<'a> Schema<'a> {
@@ -333,7 +336,7 @@ impl<'a> Schema<'a> {
                 let in_slots =
                     |index: Option<u32>| index.is_none_or(|i| (i as usize) < point.slots.len());
                 let arm = |a: &Arm| {
-                    a.kind <= ARM_GEN && text(a.text) && in_slots(a.target) && in_slots(a.value)
+                    a.kind <= ARM_IO && text(a.text) && in_slots(a.target) && in_slots(a.value)
                 };
                 let good = (point.kind as usize) < POINT_KINDS.len()
                     && text(point.text)

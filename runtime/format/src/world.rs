@@ -326,4 +326,39 @@ pub struct Globals<'a> {
     pub args: Vec<&'a str>,
     /// When the first sleeper wakes, if nothing else will happen before.
     pub wake_at_ns: Option<i64>,
+    /// What the program has open.
+    pub handles: Vec<HandleItem<'a>>,
+    /// The number of the next handle.
+    pub next_handle: i64,
+}
+
+/// `HandleItem::kind`: a file, known by its path.
+pub const HANDLE_FILE: u8 = 0;
+/// `HandleItem::kind`: a connection or listener, which does not outlive its process.
+pub const HANDLE_SOCKET: u8 = 1;
+/// `HandleItem::kind`: it was lost before.
+pub const HANDLE_LOST: u8 = 2;
+
+/// An open file or socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandleItem<'a> {
+    /// The number that the program knows it by; 0 is standard input.
+    pub id: i64,
+    /// `HANDLE_*`.
+    pub kind: u8,
+    /// A file's absolute path; why one was lost.
+    pub text: &'a str,
+    /// How it was opened; bits that the runtime defines.
+    pub flags: i64,
+    /// Device and inode.
+    pub identity: [u64; 2],
+    /// Its length, as far as this state knows it.
+    pub length: u64,
+    /// The position.
+    pub offset: u64,
+    /// Most time that an operation may take; 0: any.
+    pub timeout_ns: u64,
+    /// What was read of a pipe and is not used yet.
+    #[serde(borrow)]
+    pub buffer: Blob<'a>,
 }

@@ -4,7 +4,6 @@
 //! comment of its line in the table.
 
 pub mod chans;
-pub mod files;
 pub mod generators;
 pub mod list;
 pub mod memory;
@@ -85,7 +84,8 @@ macro_rules! check_all {
 
 /// Every exported function in one place.
 mod all {
-    pub use super::{chans::*, files::*, generators::*, list::*, memory::*, text::*, world::*};
+    pub use super::{chans::*, generators::*, list::*, memory::*, text::*, world::*};
+    pub use crate::io::orion_try_io;
     pub use crate::sched::{
         cancel::orion_request_cancel, fail::*, join::*, ops::*, park::orion_park, scopes::*,
         select::orion_try_select,

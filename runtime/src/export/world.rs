@@ -1,6 +1,5 @@
 //! What a program asks of the world: output, time, arguments, environment, randomness, its own task.
 
-use std::io::BufRead;
 
 use orion_abi::{Ctx, ListObject, TypeDesc, desc::TypeKind};
 
@@ -104,24 +103,6 @@ fn variable(name: &str) -> Option<String> {
         return None;
     }
     std::env::var(name).ok()
-}
-
-/// The next line of standard input with its end; what is not UTF-8 is replaced.
-///
-/// # Safety
-/// See the table.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orion_read_line(ctx: *mut Ctx) -> *mut u8 {
-    // SAFETY: the caller's promise.
-    unsafe {
-        // Whoever waits for an answer wants to see the question.
-        (*world_of(ctx)).output.release();
-        let mut line = Vec::new();
-        if std::io::stdin().lock().read_until(b'\n', &mut line).is_err() {
-            return text::empty();
-        }
-        text::new(ctx, &String::from_utf8_lossy(&line))
-    }
 }
 
 /// `@exit(status)`.

@@ -115,6 +115,9 @@ pub unsafe fn poke(ctx: *mut Ctx, task: *mut Task) {
             if generator::interrupt(ctx, frame, point) {
                 return;
             }
+            if kind_of(point) == PointKind::Io {
+                return crate::io::interrupt(ctx, frame);
+            }
             orion_unlink_siblings_slow(ctx, frame, null_mut());
             if (*task).flags & TASK_IDLING != 0 {
                 (*task).flags &= !TASK_IDLING;

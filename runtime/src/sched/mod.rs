@@ -102,6 +102,7 @@ pub unsafe fn run(worker: *mut Worker) -> End {
         let ctx = Worker::ctx(worker);
         let limit = if (*worker).always_poll { usize::MAX } else { (*worker).stack_limit };
         let mut rounds = 0u32;
+        crate::io::resume(ctx);
         loop {
             rounds = rounds.wrapping_add(1);
             if rounds.is_multiple_of(BOUNDARY_ROUNDS) {
@@ -151,6 +152,13 @@ unsafe fn finish_orphans(worker: *mut Worker) {
             if task.is_null() {
                 fire_timers(world);
                 if !(*worker).head.ready.is_empty() {
+                    continue;
+                }
+                if (*world).io.is_active() {
+                    let until = (*world).timers.first().map(|timer| timer.deadline_ns);
+                    let now_ns = (*world).clock.peek_ns();
+                    let wait = until.map_or(-1, |at| at.saturating_sub(now_ns).max(0));
+                    crate::io::round(Worker::ctx(worker), Some(wait));
                     continue;
                 }
                 // What waits for nothing that can happen is left.
@@ -281,6 +289,7 @@ unsafe fn look_at_clock(worker: *mut Worker) -> Option<End> {
     unsafe {
         let world = (*worker).world;
         fire_timers(world);
+        crate::io::busy_round(Worker::ctx(worker));
         if checkpoint_is_due(world)
             && let Err(refusal) = save(world)
         {
@@ -322,6 +331,7 @@ unsafe fn save(world: *mut World) -> Result<(), crate::state::Refusal> {
     // SAFETY: every task is suspended; the store is out of the world while it works on it.
     unsafe {
         let Some(mut store) = (*world).store.take() else { return Ok(()) };
+        (*world).io.handles.sync();
         let result = store.checkpoint(world);
         (*world).store = Some(store);
         result?;
@@ -403,6 +413,13 @@ unsafe fn wait_for_work(worker: *mut Worker) -> Option<End> {
         if !(*worker).head.ready.is_empty() {
             return None;
         }
+        if !(*world).idlers.head.is_null() && (*world).io.is_active() {
+            // Who waits for the kernel is ready before who waits for everybody.
+            crate::io::round(ctx, None);
+            if !(*worker).head.ready.is_empty() {
+                return None;
+            }
+        }
         let idler = (*world).idlers.pop();
         if !idler.is_null() {
             (*idler).flags &= !TASK_IDLING;
@@ -410,18 +427,37 @@ unsafe fn wait_for_work(worker: *mut Worker) -> Option<End> {
             return None;
         }
         (*world).output.release();
-        let Some(timer) = (*world).timers.first() else { return Some(End::Deadlock) };
-        let until_timer = timer.deadline_ns.saturating_sub((*world).clock.peek_ns()).max(0);
-        let wait = until_checkpoint_ns(world).map_or(until_timer, |ns| ns.min(until_timer));
+        let deadline_ns = (*world).timers.first().map(|timer| timer.deadline_ns);
+        let has_io = (*world).io.is_active();
+        if deadline_ns.is_none() && !has_io {
+            return Some(End::Deadlock);
+        }
+        let now_ns = (*world).clock.peek_ns();
+        let until_timer = deadline_ns.map(|at| at.saturating_sub(now_ns).max(0));
+        let wait = match (until_timer, until_checkpoint_ns(world)) {
+            (Some(timer), Some(checkpoint)) => timer.min(checkpoint),
+            (timer, checkpoint) => timer.or(checkpoint).unwrap_or(-1),
+        };
+        let begun = Instant::now();
         (*worker).sleeping.store(true, Ordering::Release);
-        // A test under a seed does not wait for time to pass, it makes it pass.
-        let jumps = (*world).config.test.is_some() && (*world).clock.is_virtual();
+        // A test under a seed does not wait for time to pass, it makes it pass; the kernel it has to wait for.
+        let jumps = !has_io && (*world).config.test.is_some() && (*world).clock.is_virtual();
         if !jumps && (*worker).attention.load(Ordering::Relaxed) & !ATTEND_TICK == 0 {
-            signals::wait(wait);
+            if has_io {
+                crate::io::round(ctx, Some(wait));
+            } else {
+                signals::wait(wait);
+            }
         }
         ticker::wake(worker);
-        if wait == until_timer && (*worker).attention.load(Ordering::Relaxed) & !ATTEND_TICK == 0 {
-            (*world).clock.advance_to(timer.deadline_ns);
+        if let Some(deadline_ns) = deadline_ns
+            && Some(wait) == until_timer
+            && (*worker).attention.load(Ordering::Relaxed) & !ATTEND_TICK == 0
+        {
+            // With input or output under way time is what it took, without it is what was waited for.
+            let passed = i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX);
+            let now_ns = now_ns.saturating_add(passed);
+            (*world).clock.advance_to(if has_io { deadline_ns.min(now_ns) } else { deadline_ns });
         }
         look_at_clock(worker)
     }

@@ -110,6 +110,7 @@ pub unsafe extern "C" fn orion_poll(ctx: *mut Ctx, stack_pointer: i64) -> u32 {
             .timers
             .first()
             .is_some_and(|timer| timer.deadline_ns <= (*world).clock.peek_ns());
+        let due = due || (*world).io.is_active();
         if due || !(*worker).head.ready.is_empty() || crate::sched::checkpoint_is_due(world) {
             OUTCOME_BLOCK
         } else {

@@ -118,6 +118,10 @@ pub unsafe extern "C" fn orion_park(ctx: *mut Ctx, frame: *mut Frame) {
                     give_way(ctx, task, frame);
                 }
             }
+            PointKind::Io => {
+                init_nodes(frame);
+                crate::io::park(ctx, task, frame);
+            }
             PointKind::GenYield => generator::park_yield(ctx, task, frame),
             PointKind::GenNext => generator::park_next(ctx, task, frame, point),
             PointKind::GenStop => generator::park_stop(ctx, frame, point),

@@ -61,6 +61,11 @@ pub unsafe fn install(worker: *mut Worker, durable: bool) {
     }
 }
 
+/// The event descriptor that wakes the worker; negative before there is one.
+pub fn event() -> i32 {
+    EVENT.load(Ordering::Relaxed)
+}
+
 /// Hands what the program has written to the kernel, on a way out that has no world at hand.
 pub fn release_output() {
     let worker = WORKER.load(Ordering::Relaxed);

@@ -43,6 +43,7 @@ pub unsafe fn drop_all(worker: *mut Worker) {
             scope = (*scope).all_next;
         }
         (*world).timers.clear();
+        (*world).io.detach();
         (*world).idlers = TaskQueue::new();
         (*worker).head.ready = TaskQueue::new();
         (*worker).head.spawned = null_mut();

@@ -138,6 +138,8 @@ pub fn finished(
         hash_seed: 0,
         args: Vec::new(),
         wake_at_ns: None,
+        handles: Vec::new(),
+        next_handle: 1,
     };
     ImageWriter::base(number, &program.encoded).commit(&Commit {
         durable: 0,
@@ -227,6 +229,8 @@ impl<'p> Capture<'p> {
             globals.hash_seed = 0;
             globals.countdown = 0;
             globals.wake_at_ns = None;
+            globals.handles.clear();
+            globals.next_handle = 1;
         }
         globals.progress = progress;
         self.writer.commit(&Commit { durable: 0, sealed: header.sealed, globals })
@@ -505,6 +509,8 @@ unsafe fn globals<'w>(
             hash_seed: world.hash_seed,
             args: args.iter().map(String::as_str).collect(),
             wake_at_ns,
+            handles: world.io.handles.items(),
+            next_handle: world.io.handles.next,
         }
     }
 }

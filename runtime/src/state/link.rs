@@ -10,8 +10,9 @@ use crate::generator::Generator;
 use crate::sched::park::{init_nodes, node_of, target_of};
 use crate::scope::Scope;
 use orion_abi::WaitNode;
-use orion_abi::desc::{ARM_AFTER, ARM_GEN, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, PointKind};
+use orion_abi::desc::{ARM_AFTER, ARM_GEN, ARM_IO, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, PointKind};
 use orion_fast::task::Task;
+use std::ptr::null_mut;
 use orion_format::world::{TASK_ENDED, TASK_WAITING, TaskItem, Waiter};
 
 impl Restore<'_> {
@@ -136,7 +137,9 @@ impl Restore<'_> {
             let point = crate::frames::point_of(frame);
             for (index, arm) in arms_of(point).iter().enumerate() {
                 let node = node_of(frame, point, index);
-                let target = target_of(frame, arm);
+                // The target of an operation of the kernel is no pointer.
+                let target =
+                    if arm.kind == ARM_IO { null_mut() } else { target_of(frame, arm) };
                 match arm.kind {
                     ARM_JOIN if !target.is_null() => {
                         let joined = target.cast::<Task>();
@@ -154,6 +157,7 @@ impl Restore<'_> {
                         (*node).target = target;
                         (*scope).waiter = node;
                     }
+                    ARM_IO => crate::io::attach(self.world, frame),
                     ARM_SEND | ARM_RECV if !target.is_null() && (*node).target.is_null() => {
                         return lost("waits for a channel that does not know of it");
                     }

@@ -599,6 +599,10 @@ impl<'a> Restore<'a> {
             (*world).hash_seed = globals.hash_seed;
             (*world).args = globals.args.iter().map(|&text| text.to_owned()).collect();
             (*(*world).worker).countdown = globals.countdown;
+            // Within one process what is open stays open.
+            if !(*world).io.is_running() {
+                (*world).io.restore_handles(&globals.handles, globals.next_handle);
+            }
         }
     }
 }
@@ -615,6 +619,9 @@ fn check_outcome(point: &PointDesc, outcome: u32) -> Done {
         return Ok(());
     }
     let arms = arms_of(point);
+    if kind_of(point) == PointKind::Io && outcome != OUTCOME_DONE {
+        return corrupt("an operation ended in a way that it cannot");
+    }
     let good = match arms.get(outcome as usize >> 1) {
         _ if arms.is_empty() => outcome == OUTCOME_DONE,
         None => false,

@@ -9,6 +9,7 @@ use super::expr::Use;
 use crate::body::{Const, Local, Operand, Rvalue, TerminatorKind};
 use crate::intrinsic::{Intrinsic, Pass};
 use crate::suspend::SuspendOp;
+use crate::ty::{Ty, TyKind};
 
 impl<'h> Builder<'_, '_, 'h> {
     pub(super) fn lower_intrinsic(
@@ -52,6 +53,10 @@ impl<'h> Builder<'_, '_, 'h> {
             H::YieldNow | H::Idle | H::Checkpoint | H::Pause | H::Sleep => {
                 self.lower_wait(which, values.first().copied());
                 self.give_unit(expr, dest);
+            }
+            H::Io => {
+                let ty = self.ty(expr.ty);
+                self.lower_io(&values, ty, dest);
             }
             H::Panic => {
                 let message = self.operand(values[0]);
@@ -115,6 +120,15 @@ impl<'h> Builder<'_, '_, 'h> {
         });
     }
 
+    fn lower_io(&mut self, operands: &[&'h hir::Expr], answer: Ty, dest: Option<Local>) {
+        let tys = operands.iter().map(|operand| self.ty(operand.ty)).collect();
+        let tuple = self.cx.types.intern(TyKind::Tuple(tys));
+        let operands = self.operands(operands, Use::Own);
+        let request = self.temp_of(tuple, Rvalue::Tuple(operands));
+        let dest = dest.unwrap_or_else(|| self.temp(answer));
+        self.suspend(|target| SuspendOp::Io { request, dest, target });
+    }
+
     /// The message is evaluated only when it is needed.
     fn lower_assert(&mut self, cond: &'h hir::Expr, message: &'h hir::Expr) {
         let (holds, fails) = (self.new_block(), self.new_block());
@@ -125,7 +139,7 @@ impl<'h> Builder<'_, '_, 'h> {
         self.terminate_to(TerminatorKind::Panic { message, unwind }, holds);
     }
 
-    fn lower_env(&mut self, name: &'h hir::Expr, ty: crate::ty::Ty, dest: Option<Local>) {
+    fn lower_env(&mut self, name: &'h hir::Expr, ty: Ty, dest: Option<Local>) {
         let (bool, str) = (self.bool(), self.str());
         let name = self.borrow(name);
         let Some(dest) = dest else { return };
@@ -227,10 +241,6 @@ fn target(which: H) -> Intrinsic {
         H::Args => Intrinsic::Args,
         H::Print => Intrinsic::Print,
         H::EPrint => Intrinsic::EPrint,
-        H::ReadLine => Intrinsic::ReadLine,
-        H::FileRead => Intrinsic::FileRead,
-        H::FileWrite => Intrinsic::FileWrite,
-        H::FileError => Intrinsic::FileError,
         H::StrLen => Intrinsic::StrLen,
         H::StrFind => Intrinsic::StrFind,
         H::StrConcat => Intrinsic::StrConcat,

@@ -269,36 +269,6 @@ impl Machine<'_> {
                 self.stderr += self.heap.str(&args[0])?;
                 Value::Unit
             }
-            I::ReadLine => {
-                let line = self.stdin.next().unwrap_or_default();
-                self.heap.new_str(line)
-            }
-            I::FileRead => match std::fs::read(self.heap.str(&args[0])?) {
-                Ok(bytes) => {
-                    self.file_error.clear();
-                    let items = bytes.into_iter().map(|byte| Value::Int(byte.into())).collect();
-                    self.heap.new_object(Object::List(items))
-                }
-                Err(error) => {
-                    self.file_error = error.to_string();
-                    self.heap.new_object(Object::List(Vec::new()))
-                }
-            },
-            I::FileWrite => {
-                let bytes = self.bytes(&args[1])?;
-                let append = int(2)? != 0;
-                let mut options = std::fs::OpenOptions::new();
-                options.create(true).append(append).write(true).truncate(!append);
-                let written = options
-                    .open(self.heap.str(&args[0])?)
-                    .and_then(|mut file| std::io::Write::write_all(&mut file, &bytes));
-                self.file_error = written.err().map(|error| error.to_string()).unwrap_or_default();
-                Value::Unit
-            }
-            I::FileError => {
-                let text = self.file_error.clone();
-                self.heap.new_str(text)
-            }
             I::Now => Value::Int(i128::from(self.clock())),
             I::Args => {
                 let args = self.args.clone();
@@ -380,7 +350,7 @@ impl Machine<'_> {
         Ok(value)
     }
 
-    fn bytes(&self, value: &Value) -> Result<Vec<u8>, Fault> {
+    pub(super) fn bytes(&self, value: &Value) -> Result<Vec<u8>, Fault> {
         self.heap.list(value)?.iter().map(|item| Ok(number(item)? as u8)).collect()
     }
 

@@ -10,6 +10,7 @@ mod channels;
 mod eval;
 mod generators;
 mod intrinsics;
+mod io;
 mod sched;
 mod scopes;
 mod show;
@@ -121,7 +122,7 @@ struct Machine<'p> {
     random: u64,
     args: Vec<String>,
     stdin: std::vec::IntoIter<String>,
-    file_error: String,
+    files: io::Files,
     stdout: String,
     stderr: String,
     faults: Vec<String>,
@@ -176,7 +177,7 @@ impl<'p> Machine<'p> {
             random: options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
             args: options.args.clone(),
             stdin: lines.into_iter(),
-            file_error: String::new(),
+            files: io::Files::default(),
             stdout: String::new(),
             stderr: String::new(),
             faults: Vec::new(),

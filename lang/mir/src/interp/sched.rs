@@ -228,6 +228,7 @@ impl Machine<'_> {
                 self.set_timer(ns, waiter, 0);
                 Ok(Flow::Stop)
             }
+            SuspendOp::Io { request, dest, .. } => self.io(*request, *dest),
             SuspendOp::Send { chan, value, .. } => {
                 self.select(&[(*chan, SelectArmKind::Send(*value))], None, None)
             }

@@ -169,6 +169,7 @@ fn rename_terminator(kind: &mut TerminatorKind, new: &impl Fn(Local) -> Local) {
             SuspendOp::Sleep { duration, .. } | SuspendOp::JoinTimeout { duration, .. } => {
                 *duration = new(*duration);
             }
+            SuspendOp::Io { request, .. } => *request = new(*request),
             SuspendOp::Send { chan, .. } | SuspendOp::Recv { chan, .. } => *chan = new(*chan),
             SuspendOp::Select { arms, after, .. } => {
                 arms.iter_mut().for_each(|arm| arm.chan = new(arm.chan));

@@ -66,9 +66,9 @@ pub fn arms(op: &SuspendOp) -> (ArmLocals, ArmLocals) {
         | SuspendOp::TryJoin { task, dest, .. }
         | SuspendOp::JoinTimeout { task, dest, .. } => (vec![(*task, 0)], vec![(*dest, 0)]),
         SuspendOp::Cancel { task, .. } => (vec![(*task, 0)], Vec::new()),
-        SuspendOp::GenNext { dest, .. } | SuspendOp::GenYield { dest, .. } => {
-            (Vec::new(), vec![(*dest, 0)])
-        }
+        SuspendOp::GenNext { dest, .. }
+        | SuspendOp::GenYield { dest, .. }
+        | SuspendOp::Io { dest, .. } => (Vec::new(), vec![(*dest, 0)]),
         SuspendOp::Poll { .. }
         | SuspendOp::Yield { .. }
         | SuspendOp::Idle { .. }

@@ -411,7 +411,8 @@ fn rename_destination(kind: &mut TerminatorKind, old: Local, new: Local) {
             | SuspendOp::TryJoin { dest, .. }
             | SuspendOp::JoinTimeout { dest, .. }
             | SuspendOp::GenNext { dest, .. }
-            | SuspendOp::GenYield { dest, .. } => vec![dest],
+            | SuspendOp::GenYield { dest, .. }
+            | SuspendOp::Io { dest, .. } => vec![dest],
             SuspendOp::Select { arms, .. } => arms
                 .iter_mut()
                 .filter_map(|arm| match &mut arm.kind {

@@ -160,9 +160,6 @@ fn is_short(intrinsic: Intrinsic) -> bool {
             | I::GenLoad
             | I::Print
             | I::EPrint
-            | I::ReadLine
-            | I::FileRead
-            | I::FileWrite
             | I::Exit
     )
 }

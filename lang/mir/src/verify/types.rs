@@ -539,6 +539,21 @@ fn check_suspend(cx: &Checker<'_>, op: &SuspendOp) -> Check {
             })
         }
         SuspendOp::Sleep { duration, .. } => cx.local_is(*duration, &TyKind::Duration),
+        SuspendOp::Io { request, dest, .. } => {
+            let i64 = TyKind::Int(IntTy::I64);
+            let is_words = |local: Local, words: usize| match cx.local_kind(local) {
+                TyKind::Tuple(parts) => parts.split_last().is_some_and(|(last, first)| {
+                    let bytes = match cx.kind(*last) {
+                        TyKind::List(item) => *cx.kind(*item) == TyKind::Int(IntTy::U8),
+                        _ => false,
+                    };
+                    bytes && first.len() == words && first.iter().all(|ty| *cx.kind(*ty) == i64)
+                }),
+                _ => false,
+            };
+            ensure(is_words(*request, 3), || format!("{request} is no request"))?;
+            ensure(is_words(*dest, 1), || format!("{dest} takes no answer"))
+        }
         SuspendOp::Send { chan, value, .. } => chan_of(*chan, *value),
         SuspendOp::Recv { chan, dest, .. } => chan_of(*chan, *dest),
         SuspendOp::Select { arms, after, default } => {

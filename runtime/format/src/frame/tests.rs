@@ -18,6 +18,8 @@ fn commit(durable: u64, sealed: bool) -> Vec<u8> {
         hash_seed: 0,
         args: Vec::new(),
         wake_at_ns: None,
+        handles: Vec::new(),
+        next_handle: 1,
     };
     encode(&Commit { durable, sealed, globals }).expect("encoded")
 }

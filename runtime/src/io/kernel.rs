@@ -1,0 +1,160 @@
+//! Who carries calls out: io_uring, or epoll with helper threads where io_uring is refused. Names are looked up by helpers in both.
+
+use std::{os::fd::RawFd, time::Duration};
+
+use super::{call::Call, helpers::Helpers, poll::Poll, ring::Ring};
+
+/// What `ORION_IO` asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Wish {
+    /// io_uring, and epoll where that is refused.
+    #[default]
+    Any,
+    /// io_uring or nothing.
+    Ring,
+    /// epoll.
+    Poll,
+}
+
+/// Counts, as `ORION_STATS=1` and the report of `SIGQUIT` print them.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Stats {
+    /// Times that the kernel was entered for input and output.
+    pub rounds: u64,
+    /// System calls that handed calls over.
+    pub submissions: u64,
+    /// Calls that were handed over.
+    pub calls: u64,
+}
+
+enum Backend {
+    Ring(Box<Ring>),
+    Poll(Box<Poll>),
+}
+
+/// The kernel.
+pub struct Kernel {
+    backend: Backend,
+    helpers: Helpers,
+    /// Calls collected since the last entry.
+    fresh: u64,
+    /// Results of calls that were cancelled before they began.
+    early: Vec<(u64, i32)>,
+    /// Counts.
+    pub stats: Stats,
+}
+
+impl Kernel {
+    /// Opens the way to the kernel.
+    ///
+    /// # Errors
+    /// When neither works, in words.
+    pub fn open(wish: Wish, event: RawFd) -> Result<Self, String> {
+        raise_descriptor_limit();
+        let ring = if wish == Wish::Poll {
+            Err(std::io::Error::from_raw_os_error(libc::ENOSYS))
+        } else {
+            Ring::new(event)
+        };
+        let backend = match ring {
+            Ok(ring) => Backend::Ring(Box::new(ring)),
+            Err(error) if wish == Wish::Ring => return Err(format!("no io_uring: {error}")),
+            Err(_) => {
+                let poll = Poll::new(event).map_err(|error| format!("no epoll: {error}"))?;
+                Backend::Poll(Box::new(poll))
+            }
+        };
+        let helpers = Helpers::new(event);
+        Ok(Self { backend, helpers, fresh: 0, early: Vec::new(), stats: Stats::default() })
+    }
+
+    /// The name of what carries calls out.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self.backend {
+            Backend::Ring(_) => "io_uring",
+            Backend::Poll(_) => "epoll",
+        }
+    }
+
+    /// Whether sockets must not block: io_uring waits by itself, and only where they may.
+    #[must_use]
+    pub fn wants_nonblocking(&self) -> bool {
+        matches!(self.backend, Backend::Poll(_))
+    }
+
+    /// Collects a call.
+    ///
+    /// # Safety
+    /// The call stands still, and nobody touches it, until its token is among the results.
+    pub unsafe fn push(&mut self, token: u64, call: &mut Call) {
+        self.fresh += 1;
+        // SAFETY: the caller's promise.
+        unsafe {
+            if matches!(call, Call::Resolve { .. }) {
+                return self.helpers.push(token, call);
+            }
+            match &mut self.backend {
+                Backend::Ring(ring) => ring.push(token, call),
+                Backend::Poll(poll) => poll.push(token, call),
+            }
+        }
+    }
+
+    /// Asks for a call to be given up; its result comes in any case.
+    pub fn cancel(&mut self, token: u64) {
+        match &mut self.backend {
+            Backend::Ring(ring) => ring.cancel(token),
+            Backend::Poll(poll) => poll.cancel(token, &mut self.early),
+        }
+    }
+
+    /// Whether anything waits to be handed over.
+    #[must_use]
+    pub fn has_queued(&self) -> bool {
+        !self.early.is_empty()
+            || match &self.backend {
+                Backend::Ring(ring) => ring.has_queued(),
+                Backend::Poll(poll) => poll.has_queued(),
+            }
+    }
+
+    /// One round: hands over what was collected, waits at most so long for a result (none: not at all), and gives all results.
+    ///
+    /// # Errors
+    /// When the kernel fails in a way that nothing can mend.
+    pub fn enter(
+        &mut self,
+        wait: Option<Duration>,
+        results: &mut Vec<(u64, i32)>,
+    ) -> std::io::Result<()> {
+        self.stats.rounds += u64::from(wait.is_some() || self.has_queued());
+        self.stats.calls += std::mem::take(&mut self.fresh);
+        results.append(&mut self.early);
+        self.helpers.take(results);
+        let wait = if results.is_empty() { wait } else { None };
+        match &mut self.backend {
+            Backend::Ring(ring) => {
+                ring.enter(wait, &mut self.stats.submissions, results)?;
+                self.helpers.take(results);
+                Ok(())
+            }
+            Backend::Poll(poll) => {
+                self.stats.submissions += u64::from(poll.has_queued());
+                poll.enter(wait, &mut self.helpers, results)
+            }
+        }
+    }
+}
+
+/// As many descriptors as the system allows: the soft limit is there for programs that use `select`.
+fn raise_descriptor_limit() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a valid structure.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+    }
+}
