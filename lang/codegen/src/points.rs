@@ -11,8 +11,8 @@ use std::mem::offset_of;
 use inkwell::types::StructType;
 use inkwell::values::PointerValue;
 use orion_abi::desc::{
-    ARM_AFTER, ARM_GEN, ARM_IO, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, NO_SLOT, PointKind, SLOT_CONSUMED,
-    SLOT_DEST, SLOT_LIVE,
+    ARM_AFTER, ARM_GEN, ARM_IO, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, NO_SLOT, PointKind,
+    SLOT_CONSUMED, SLOT_DEST, SLOT_LIVE,
 };
 use orion_abi::{ArmDesc, FnDesc, PointDesc, Site, SlotDesc, StaticStr};
 use orion_mir::{

@@ -98,8 +98,8 @@ macro_rules! intrinsics {
 }
 
 use Sig::{
-    Bool, Chan, Char, Duration, F32, F64, Gen, I64, Instant, IoAnswer, Joined, JoinedInTime, List, Loaded,
-    Never, Option as Opt, R, Recv, Scope, Send, Str, T, Task, U, U8, U64, Unit,
+    Bool, Chan, Char, Duration, F32, F64, Gen, I64, Instant, IoAnswer, Joined, JoinedInTime, List,
+    Loaded, Never, Option as Opt, R, Recv, Scope, Send, Str, T, Task, U, U8, U64, Unit,
 };
 
 const LIST_T: SigParam = (List(&T), false);

@@ -7,7 +7,8 @@ use crate::bytes::Reader;
 use crate::error::FormatError;
 use crate::image::Image;
 use crate::schema::{
-    ARM_AFTER, ARM_GEN, ARM_IO, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, Kind, POINT_KINDS, Schema, Site,
+    ARM_AFTER, ARM_GEN, ARM_IO, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, Kind, POINT_KINDS, Schema,
+    Site,
 };
 use crate::value::{Printer, instant, take_slot};
 use crate::world::{

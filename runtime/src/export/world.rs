@@ -1,6 +1,5 @@
 //! What a program asks of the world: output, time, arguments, environment, randomness, its own task.
 
-
 use orion_abi::{Ctx, ListObject, TypeDesc, desc::TypeKind};
 
 use crate::{

@@ -20,8 +20,8 @@ use std::{
 };
 
 use super::request::{
-    ACCEPT, Failure, OPEN_APPEND, OPEN_CREATE, OPEN_NEW, OPEN_READ, OPEN_TRUNCATE, OPEN_WRITE, READ, READ_LINE,
-    STDIN,
+    ACCEPT, Failure, OPEN_APPEND, OPEN_CREATE, OPEN_NEW, OPEN_READ, OPEN_TRUNCATE, OPEN_WRITE,
+    READ, READ_LINE, STDIN,
 };
 
 /// What a resumed program is told of a connection that it had.
@@ -119,13 +119,8 @@ impl Handle {
         if data.is_dir() {
             return Err(Failure::of_number(libc::EISDIR));
         }
-        let known = Known {
-            path,
-            flags,
-            device: data.dev(),
-            inode: data.ino(),
-            length: data.len(),
-        };
+        let known =
+            Known { path, flags, device: data.dev(), inode: data.ino(), length: data.len() };
         let mut handle = Self::new(Kind::File(known), Some(file.into()));
         handle.seeks = seeks(&data);
         Ok(handle)

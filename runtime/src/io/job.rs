@@ -20,8 +20,9 @@ use super::{
     call::Call,
     handles::{Handle, Kind, system_flags},
     request::{
-        ACCEPT, Answer, CLOSE, CONNECT, Failure, LISTEN, LOCAL_ADDR, OPEN, OPEN_APPEND, OPEN_READ, OPEN_WRITE, Outcome, READ, READ_LINE, REMOVE, SEEK_CURRENT,
-        SEEK_END, SEEK_START, SHUTDOWN, SIZE, STDIN, SYNC, TIMEOUT, WRITE, has_handle,
+        ACCEPT, Answer, CLOSE, CONNECT, Failure, LISTEN, LOCAL_ADDR, OPEN, OPEN_APPEND, OPEN_READ,
+        OPEN_WRITE, Outcome, READ, READ_LINE, REMOVE, SEEK_CURRENT, SEEK_END, SEEK_START, SHUTDOWN,
+        SIZE, STDIN, SYNC, TIMEOUT, WRITE, has_handle,
     },
     socket,
 };
@@ -429,13 +430,7 @@ impl Io {
     }
 
     /// So many bytes more of a `WRITE` are written.
-    unsafe fn wrote(
-        &mut self,
-        index: usize,
-        buffer: Vec<u8>,
-        sent: usize,
-        count: usize,
-    ) -> Step {
+    unsafe fn wrote(&mut self, index: usize, buffer: Vec<u8>, sent: usize, count: usize) -> Step {
         if count == 0 {
             return fail("nothing more can be written");
         }

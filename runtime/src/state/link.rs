@@ -10,10 +10,12 @@ use crate::generator::Generator;
 use crate::sched::park::{init_nodes, node_of, target_of};
 use crate::scope::Scope;
 use orion_abi::WaitNode;
-use orion_abi::desc::{ARM_AFTER, ARM_GEN, ARM_IO, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, PointKind};
+use orion_abi::desc::{
+    ARM_AFTER, ARM_GEN, ARM_IO, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND, PointKind,
+};
 use orion_fast::task::Task;
-use std::ptr::null_mut;
 use orion_format::world::{TASK_ENDED, TASK_WAITING, TaskItem, Waiter};
+use std::ptr::null_mut;
 
 impl Restore<'_> {
     /// The node of a waiter that a queue names, if the queue is what its arm waits for.
@@ -138,8 +140,7 @@ impl Restore<'_> {
             for (index, arm) in arms_of(point).iter().enumerate() {
                 let node = node_of(frame, point, index);
                 // The target of an operation of the kernel is no pointer.
-                let target =
-                    if arm.kind == ARM_IO { null_mut() } else { target_of(frame, arm) };
+                let target = if arm.kind == ARM_IO { null_mut() } else { target_of(frame, arm) };
                 match arm.kind {
                     ARM_JOIN if !target.is_null() => {
                         let joined = target.cast::<Task>();
