@@ -143,7 +143,7 @@ impl Io {
             Err(failure) => return Some(Err(failure)),
         };
         if code == CLOSE {
-            return (a == STDIN).then(|| Err(Failure::words("standard input stays open")));
+            return (a == STDIN).then(|| Err(Failure::words("it stays open")));
         }
         if code == TIMEOUT {
             let time = u64::try_from(b).ok().filter(|&ns| ns > 0);

@@ -78,7 +78,7 @@ pub struct Io {
     wish: Wish,
     /// Sockets are made so that they never block.
     nonblocking: bool,
-    #[expect(clippy::vec_box, reason = "the kernel knows addresses inside of a job")]
+    /// Boxes: the kernel knows addresses inside of a job.
     jobs: Slab<Box<Job>>,
     tokens: FxHashMap<u64, usize>,
     /// Jobs of tasks that wait for them, by the tasks' numbers.
