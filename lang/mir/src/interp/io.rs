@@ -25,7 +25,8 @@ const REMOVE: i128 = 10;
 /// Open files by handle; 0 is standard input.
 #[derive(Default)]
 pub(super) struct Files {
-    open: BTreeMap<i128, File>,
+    /// With the flags of their opening.
+    open: BTreeMap<i128, (File, i128)>,
     last: i128,
 }
 
@@ -42,7 +43,12 @@ impl Machine<'_> {
                     let bytes = self.bytes(bytes)?;
                     match self.kernel(*code, *a, *b, &bytes) {
                         Ok(answer) => answer,
-                        Err(error) => (-1, error.to_string().into_bytes()),
+                        Err(error) => {
+                            // Without the system's number.
+                            let text = error.to_string();
+                            let end = text.find(" (os error").unwrap_or(text.len());
+                            (-1, text[..end].to_owned().into_bytes())
+                        }
                     }
                 }
                 other => return Err(format!("{other:?} is no request")),
@@ -68,8 +74,11 @@ impl Machine<'_> {
                 .truncate(flag(16))
                 .create_new(flag(32))
                 .open(path())?;
+            if file.metadata()?.is_dir() {
+                return Err(Error::other("Is a directory"));
+            }
             self.files.last += 1;
-            self.files.open.insert(self.files.last, file);
+            self.files.open.insert(self.files.last, (file, a));
             return Ok((self.files.last, Vec::new()));
         }
         if code == REMOVE {
@@ -79,12 +88,17 @@ impl Machine<'_> {
             let line = self.stdin.next().unwrap_or_default().into_bytes();
             return Ok((line.len() as i128, line));
         }
+        if code == CLOSE && a == 0 {
+            return Err(Error::other("it stays open"));
+        }
         if code == CLOSE {
             let closed = self.files.open.remove(&a);
             return closed.map(|_| (0, Vec::new())).ok_or_else(not_open);
         }
-        let file = self.files.open.get_mut(&a).ok_or_else(not_open)?;
+        let (file, flags) = self.files.open.get_mut(&a).ok_or_else(not_open)?;
         match code {
+            READ | READ_LINE if *flags & 1 == 0 => Err(Error::other("it is not open for reading")),
+            WRITE if *flags & 6 == 0 => Err(Error::other("it is not open for writing")),
             READ => {
                 let mut out = vec![0; usize::try_from(b).unwrap_or(0)];
                 let count = file.read(&mut out)?;
@@ -100,6 +114,14 @@ impl Machine<'_> {
             }
             WRITE => file.write_all(bytes).map(|()| (bytes.len() as i128, Vec::new())),
             SEEK_START | SEEK_CURRENT | SEEK_END => {
+                let from = match code {
+                    SEEK_START => 0,
+                    SEEK_CURRENT => i128::from(file.stream_position()?),
+                    _ => i128::from(file.metadata()?.len()),
+                };
+                if from + b < 0 {
+                    return Err(Error::other("the position lies before the beginning"));
+                }
                 let to = match code {
                     SEEK_START => SeekFrom::Start(u64::try_from(b).unwrap_or(0)),
                     SEEK_CURRENT => SeekFrom::Current(b as i64),
