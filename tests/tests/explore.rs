@@ -65,6 +65,12 @@ fn a_deadlock_by_lock_order_is_found() {
 }
 
 #[test]
+fn a_cancelled_select_loses_nothing() {
+    let seen = test(&["explore/select_cancelled.or", "--explore", "1000"]);
+    assert_eq!(seen.status, 0, "{}", seen.describe());
+}
+
+#[test]
 fn a_test_that_never_ends_is_stopped_and_shows_where_it_is() {
     let seen = test(&["explore/endless.or", "--limit", "1", "--explore", "2"]);
     assert_eq!(seen.status, 1, "{}", seen.describe());

@@ -1,9 +1,10 @@
-//! Limits: many tasks, deep recursion on a small native stack, and memory that runs out.
+//! Limits: many tasks, tasks that never wait, deep recursion on a small native stack, and memory that runs out.
 
 use orion_tests::compile::Compiler;
 use orion_tests::process::{self, Output};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// What a blocked task may cost, in bytes of resident memory.
 const TASK_BYTES_MAX: i64 = 260;
@@ -58,4 +59,37 @@ fn exhausted_memory_is_an_error_and_no_signal() {
             assert!(seen.stderr.starts_with("error: out of memory (asked for "), "{what}");
         }
     }
+}
+
+#[test]
+fn a_sleeper_beside_an_endless_loop_wakes_in_time() {
+    let program = compile("limits/sleeper.or");
+    // On a machine with other work the best of some runs counts.
+    let mut best = Duration::MAX;
+    for _ in 0..20 {
+        let start = Instant::now();
+        let seen = process::run(Command::new(&program).env_remove("ORION_FORCE"), b"");
+        let seen = seen.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((seen.status, seen.stdout.as_str()), (0, "over\n"), "{}", seen.describe());
+        best = best.min(start.elapsed());
+        if best < Duration::from_millis(200) {
+            return;
+        }
+    }
+    panic!("it took {best:?} at best");
+}
+
+#[test]
+fn endless_tasks_share_the_thread() {
+    let mut command = Command::new(compile("limits/fair.or"));
+    let seen =
+        process::run(command.env_remove("ORION_FORCE"), b"").unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(seen.status, 0, "{}", seen.describe());
+    let numbers: Vec<u64> = seen.stdout.split_whitespace().filter_map(|w| w.parse().ok()).collect();
+    let &[first, second, ticks] = &numbers[..] else { panic!("{}", seen.describe()) };
+    assert!(first > 0 && second > 0, "{}", seen.describe());
+    assert!(first / second < 5 && second / first < 5, "{}", seen.describe());
+    // Each of the three others has about 10 ms before a tick is served.
+    assert!((3..=100).contains(&ticks), "{}", seen.describe());
+    assert!(seen.stdout.ends_with("fib Ok(75025)\n"), "{}", seen.describe());
 }
