@@ -178,6 +178,46 @@ pub unsafe extern "C" fn orion_block_slow(ctx: *mut Ctx, bytes: usize) -> *mut u
     }
 }
 
+/// A block of at least `bytes` bytes with the content of `block`, which goes; `None` unless both are larger than any class. Pages of a very large
+/// block move to their new addresses, and nothing is copied.
+///
+/// # Safety
+/// `block` came from `block_alloc` with `old_bytes`, and nobody else knows it.
+pub unsafe fn regrow(block: *mut u8, old_bytes: usize, bytes: usize) -> Option<*mut u8> {
+    if class_of(old_bytes) < FRAME_CLASS_COUNT || class_of(bytes) < FRAME_CLASS_COUNT {
+        return None;
+    }
+    // SAFETY: a block larger than any class comes from `malloc`.
+    unsafe {
+        let fits = bytes <= isize::MAX as usize;
+        let grown = if fits { libc::realloc(block.cast(), bytes) } else { null_mut() };
+        if grown.is_null() {
+            exhausted(bytes);
+        }
+        Some(grown.cast())
+    }
+}
+
+/// A block of zeros; `None` unless it is larger than any class. Its pages are zero before they are touched.
+///
+/// # Safety
+/// `ctx` heads a worker.
+pub unsafe fn large_zeroed(ctx: *mut Ctx, bytes: usize) -> Option<*mut u8> {
+    if class_of(bytes) < FRAME_CLASS_COUNT {
+        return None;
+    }
+    // SAFETY: as for `orion_block_slow`.
+    unsafe {
+        let fits = bytes <= isize::MAX as usize;
+        let block = if fits { libc::calloc(bytes, 1) } else { null_mut() };
+        if block.is_null() {
+            exhausted(bytes);
+        }
+        (*worker_of(ctx)).arena.large_live += 1;
+        Some(block.cast())
+    }
+}
+
 /// The slow path of `block_free`.
 ///
 /// # Safety

@@ -9,7 +9,7 @@ use orion_fast::{
 };
 
 use crate::heap::{
-    arena::exhausted,
+    arena::{exhausted, large_zeroed, regrow},
     drop::{HEAD_BYTES, drop_value, needs_drop, retain_value},
     text::empty,
 };
@@ -36,16 +36,22 @@ pub unsafe fn element(list: *mut u8, index: usize, elem: *const TypeDesc) -> *mu
 pub unsafe fn with_capacity(ctx: *mut Ctx, cap: usize, elem: *const TypeDesc) -> *mut u8 {
     // SAFETY: the block has room for the head and `cap` elements.
     unsafe {
-        let size = (*elem).size as usize;
-        let wanted = size.checked_mul(cap).and_then(|bytes| bytes.checked_add(HEAD_BYTES));
-        let Some(wanted) = wanted else { exhausted(usize::MAX) };
-        let bytes = usable_bytes(wanted);
-        let cap = (bytes - HEAD_BYTES).checked_div(size).unwrap_or(cap);
-        // The size is asked for as it will be given back: from the capacity.
-        let list = block_alloc(ctx, HEAD_BYTES + cap * size);
+        let (cap, bytes) = room_for(cap, elem);
+        let list = block_alloc(ctx, bytes);
         list.cast::<ListObject>().write(ListObject { rc: 1, len: 0, cap: cap as i64 });
         list
     }
+}
+
+/// The capacity that a list gets which asks for one, and the size of its block: as it will be given back, from the capacity.
+unsafe fn room_for(cap: usize, elem: *const TypeDesc) -> (usize, usize) {
+    // SAFETY: the descriptor is constant data.
+    let size = unsafe { (*elem).size as usize };
+    let wanted = size.checked_mul(cap).and_then(|bytes| bytes.checked_add(HEAD_BYTES));
+    let Some(wanted) = wanted else { exhausted(usize::MAX) };
+    let bytes = usable_bytes(wanted);
+    let cap = (bytes - HEAD_BYTES).checked_div(size).unwrap_or(cap);
+    (cap, HEAD_BYTES + cap * size)
 }
 
 /// The same elements, unshared, with room for `room` more. Consumes the list.
@@ -67,7 +73,15 @@ pub unsafe fn reserve(ctx: *mut Ctx, list: *mut u8, room: usize, elem: *const Ty
         }
         let size = (*elem).size as usize;
         let grow = if room == 0 || size == 0 { 0 } else { (len * 2).max(GROW_BYTES_MIN / size) };
-        let fresh = with_capacity(ctx, len.saturating_add(room).max(grow), elem);
+        let wanted = len.saturating_add(room).max(grow);
+        if unshared {
+            let (fresh_cap, bytes) = room_for(wanted, elem);
+            if let Some(list) = regrow(list, HEAD_BYTES + cap * size, bytes) {
+                (*list.cast::<ListObject>()).cap = fresh_cap as i64;
+                return list;
+            }
+        }
+        let fresh = with_capacity(ctx, wanted, elem);
         std::ptr::copy_nonoverlapping(list.add(HEAD_BYTES), fresh.add(HEAD_BYTES), len * size);
         (*fresh.cast::<ListObject>()).len = len as i64;
         if unshared {
@@ -127,9 +141,17 @@ pub unsafe fn repeat(ctx: *mut Ctx, value: *mut u8, n: usize, elem: *const TypeD
             drop_value(ctx, value, elem);
             return empty();
         }
-        let list = with_capacity(ctx, n, elem);
         let size = (*elem).size as usize;
         let bytes = std::slice::from_raw_parts(value, size);
+        if !bytes.is_empty() && bytes.iter().all(|&byte| byte == 0) {
+            let (cap, room) = room_for(n, elem);
+            if let Some(list) = large_zeroed(ctx, room) {
+                let (len, cap) = (n as i64, cap as i64);
+                list.cast::<ListObject>().write(ListObject { rc: 1, len, cap });
+                return list;
+            }
+        }
+        let list = with_capacity(ctx, n, elem);
         let first = list.add(HEAD_BYTES);
         if bytes.iter().all(|&byte| byte == bytes[0]) && size > 0 {
             std::ptr::write_bytes(first, bytes[0], n * size);

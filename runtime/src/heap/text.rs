@@ -11,7 +11,7 @@ use orion_fast::{
     count::release,
 };
 
-use crate::heap::drop::HEAD_BYTES;
+use crate::heap::{arena::regrow, drop::HEAD_BYTES};
 
 /// Room of a string that is being built, at least.
 const BUILD_BYTES_MIN: usize = 40;
@@ -114,6 +114,14 @@ pub unsafe fn push(ctx: *mut Ctx, object: *mut u8, text: &str) -> *mut u8 {
             return object;
         }
         let needed = len + text.len();
+        if (*head).rc == 1 {
+            let bytes = usable_bytes(HEAD_BYTES + needed.max(len * 2));
+            let old_bytes = HEAD_BYTES + (*head).cap as usize;
+            if let Some(grown) = regrow(object, old_bytes, bytes) {
+                (*grown.cast::<StrObject>()).cap = (bytes - HEAD_BYTES) as i64;
+                return push(ctx, grown, text);
+            }
+        }
         let grown = with_capacity(ctx, needed.max(len * 2).max(BUILD_BYTES_MIN));
         std::ptr::copy_nonoverlapping(object.add(HEAD_BYTES), grown.add(HEAD_BYTES), len);
         std::ptr::copy_nonoverlapping(text.as_ptr(), grown.add(HEAD_BYTES + len), text.len());

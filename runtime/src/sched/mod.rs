@@ -370,7 +370,10 @@ const ROUND_TRIP_STATUS: i32 = 70;
 const ROUND_TRIPS_FREE: Duration = Duration::from_secs(1);
 
 /// Makes tasks ready whose timers are due.
-unsafe fn fire_timers(world: *mut World) {
+///
+/// # Safety
+/// `world` is valid.
+pub unsafe fn fire_timers(world: *mut World) {
     // SAFETY: the heap's nodes belong to waiting frames.
     unsafe {
         let ctx = Worker::ctx((*world).worker);

@@ -106,16 +106,10 @@ pub unsafe extern "C" fn orion_poll(ctx: *mut Ctx, stack_pointer: i64) -> u32 {
         limit_of(ctx).store((*worker).stack_limit, Ordering::Relaxed);
         let world = world_of(ctx);
         (*world).output.release();
-        let due = (*world)
-            .timers
-            .first()
-            .is_some_and(|timer| timer.deadline_ns <= (*world).clock.peek_ns());
-        let due = due || (*world).io.is_active();
-        if due || !(*worker).head.ready.is_empty() || crate::sched::checkpoint_is_due(world) {
-            OUTCOME_BLOCK
-        } else {
-            OUTCOME_DONE
-        }
+        // Who is due now runs before the one that is preempted runs again.
+        crate::sched::fire_timers(world);
+        let wanted = !(*worker).head.ready.is_empty() || (*world).io.is_active();
+        if wanted || crate::sched::checkpoint_is_due(world) { OUTCOME_BLOCK } else { OUTCOME_DONE }
     }
 }
 
