@@ -233,6 +233,44 @@ fn two_builds_in_different_folders_are_identical() {
 }
 
 #[test]
+fn tests_are_run_and_failures_are_shown_with_their_source() {
+    let folder = folder();
+    let source = "fn half(n: i64) i64 { n / 2 }\n\ntest \"halves\" { @assert(half(4) == 2) }\n\n\
+                  test \"odd halves\" {\n    let n = 5\n    @assert(half(n) == 3)\n}\n\n\
+                  test \"none\" {\n    let x: Option[i64] = None\n    println(x.unwrap())\n}\n";
+    fs::write(folder.path().join("a.or"), source).expect("written");
+    fs::write(folder.path().join("b.or"), "test \"other\" {}\n").expect("written");
+    let seen = orionc(folder.path(), &["test"]);
+    let expected = "ok      ./a.or: halves\n\
+        FAILED  ./a.or: odd halves\n\
+        \x20   panic: assertion failed: 2 == 3\n\
+        \x20     at {test \"odd halves\"} (./a.or:7:5)\n\
+        \x20       |\n\
+        \x20     7 |     @assert(half(n) == 3)\n\
+        \x20       |     ^\n\
+        \x20   status 101\n\
+        FAILED  ./a.or: none\n\
+        \x20   panic: unwrap of None\n\
+        \x20     at unwrap[i64] (LIBRARY)\n\
+        \x20     at {test \"none\"} (./a.or:12:13)\n\
+        \x20        |\n\
+        \x20     12 |     println(x.unwrap())\n\
+        \x20        |             ^\n\
+        \x20   status 101\n\
+        ok      ./b.or: other\n\
+        2 passed, 2 failed\n";
+    let line = seen.stdout.lines().find(|line| line.contains("std/prelude.or")).unwrap_or("()");
+    let library = line.split(['(', ')']).nth(1).unwrap_or_default();
+    assert_eq!((seen.status, seen.stdout.replace(library, "LIBRARY").as_str()), (1, expected));
+    let seen = orionc(folder.path(), &["test", "a.or", "--filter", "halves"]);
+    assert!(seen.stdout.ends_with("1 passed, 1 failed\n"), "{}", seen.describe());
+    let seen = orionc(folder.path(), &["test", "a.or", "--filter", "no such"]);
+    assert_eq!((seen.status, seen.stdout.as_str()), (0, "0 passed, 0 failed\n"));
+    refused(&orionc(folder.path(), &["test", "--seed", "1", "--explore", "2"]), 64, &["--explore"]);
+    refused(&orionc(folder.path(), &["test", "--explore", "0"]), 64, &["--explore"]);
+}
+
+#[test]
 fn hostile_sources_give_errors() {
     let folder = folder();
     let path = folder.path();

@@ -8,6 +8,7 @@
 use crate::link::{self, LinkError};
 use crate::runs::{Seeds, TestProgram};
 use crate::{Options, Report, Session, compile};
+use orion_syntax::SourceMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -110,8 +111,10 @@ impl Session {
         }
         let mir = self.build_mir(&mut program, &entries, path, options)?;
         let objects = Self::generate_objects(&mir, options);
+        let sources = &self.sources;
         let result = Self::link_and_run(&objects, &names, tests, |index, failure| {
             let (file, name) = (path.to_path_buf(), names[index].clone());
+            let failure = failure.map(|failure| with_source(sources, failure));
             on_result(&TestResult { file, name, failure });
         });
         match result {
@@ -133,4 +136,39 @@ impl Session {
         let program = TestProgram { path, count: names.len(), limit: tests.limit };
         program.run(&tests.seeds, &mut on_result).map_err(LinkError::Temporary)
     }
+}
+
+/// The output of a failure with the source of its first frame in a file of the user's, below that frame.
+fn with_source(sources: &SourceMap, failure: TestFailure) -> TestFailure {
+    let mut output = String::new();
+    let mut shown = false;
+    for line in failure.output.lines() {
+        output += line;
+        output.push('\n');
+        if !shown && let Some(excerpt) = excerpt(sources, line) {
+            output += &excerpt;
+            shown = true;
+        }
+    }
+    TestFailure { output, ..failure }
+}
+
+/// For a line `  at function (path:line:column)`: that line of the source, with a mark below the column.
+fn excerpt(sources: &SourceMap, frame: &str) -> Option<String> {
+    let place = frame.strip_prefix("  at ")?.strip_suffix(')')?.rsplit_once('(')?.1;
+    let mut parts = place.rsplitn(3, ':');
+    let column: usize = parts.next()?.parse().ok()?;
+    let line: usize = parts.next()?.parse().ok()?;
+    let path = parts.next()?;
+    let file = sources.files().find(|file| *file.path == *path)?;
+    // The library's files are embedded in the compiler.
+    if !Path::new(path).exists() {
+        return None;
+    }
+    let text = file.text.lines().nth(line.checked_sub(1)?)?;
+    let before = text.chars().take(column.checked_sub(1)?);
+    let blanks: String = before.map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+    let number = line.to_string();
+    let margin = " ".repeat(number.len());
+    Some(format!("  {margin} |\n  {number} | {text}\n  {margin} | {blanks}^\n"))
 }
