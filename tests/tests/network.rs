@@ -1,0 +1,463 @@
+//! Servers of `examples/` with real clients, the ways to the kernel, and what input and output leave in a state.
+//!
+//! Servers listen on a port of the system's choice and print it; the clients are sockets of this process, `curl` where there is one, and programs of
+//! `tests/network/`.
+
+use orion_tests::compile::Compiler;
+use orion_tests::process::{self, Output};
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// The two ways to the kernel, as `ORION_IO` names them.
+const WAYS: [&str; 2] = ["io_uring", "epoll"];
+
+fn executable(source: &str) -> PathBuf {
+    let compiler =
+        Compiler::new(env!("CARGO_BIN_EXE_orionc-under-test"), env!("CARGO_TARGET_TMPDIR"));
+    compiler.executable(Path::new(source), 2).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A server that is killed when it goes out of scope.
+struct Server {
+    child: Child,
+    addr: String,
+}
+
+impl Server {
+    fn start(source: &str, way: &str) -> Self {
+        let mut child = Command::new(executable(source))
+            .arg("127.0.0.1:0")
+            .env_remove("ORION_FORCE")
+            .env("ORION_IO", way)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server starts");
+        let mut line = String::new();
+        let stdout = child.stdout.as_mut().expect("standard output is piped");
+        BufReader::new(stdout).read_line(&mut line).expect("UTF-8");
+        let addr = line.trim().strip_prefix("listening on ").expect("an address").to_owned();
+        Self { child, addr }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.addr).expect("connected");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+        stream
+    }
+
+    /// Sends bytes, and reads until the server closes.
+    fn exchange(&self, bytes: &[u8]) -> String {
+        let mut stream = self.connect();
+        // A server that refuses may close before it has read everything.
+        let _ = stream.write_all(bytes);
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("the server closes");
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+    }
+}
+
+#[test]
+fn an_echo_server_keeps_ten_thousand_connections() {
+    for way in WAYS {
+        let server = Server::start("../examples/echo_server.or", way);
+        let mut client = Command::new(executable("network/many_clients.or"));
+        client.args([&server.addr, "10000"]).env_remove("ORION_FORCE").env("ORION_IO", way);
+        let seen = process::run(&mut client, b"").expect("it ends");
+        assert_eq!(
+            (seen.status, seen.stdout.as_str()),
+            (0, "10000 connections\n30000 right answers\n"),
+            "{way}: {}",
+            seen.describe()
+        );
+    }
+}
+
+#[test]
+fn an_echo_server_answers_clients_of_another_language() {
+    for way in WAYS {
+        let server = Server::start("../examples/echo_server.or", way);
+        let mut clients: Vec<TcpStream> = (0..100).map(|_| server.connect()).collect();
+        for (number, client) in clients.iter_mut().enumerate() {
+            client.write_all(format!("client {number}").as_bytes()).expect("sent");
+        }
+        for (number, client) in clients.iter_mut().enumerate() {
+            client.shutdown(Shutdown::Write).expect("shut down");
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).expect("UTF-8");
+            assert_eq!(answer, format!("client {number}"), "{way}");
+        }
+        // More than all buffers between the two ends hold, written while it is read.
+        let mut writer = server.connect();
+        let mut reader = writer.try_clone().expect("cloned");
+        let bytes: Vec<u8> = (0..20_000_000u32).map(|n| (n % 251) as u8).collect();
+        let sent = bytes.clone();
+        let thread = std::thread::spawn(move || {
+            writer.write_all(&sent).expect("sent");
+            writer.shutdown(Shutdown::Write).expect("shut down");
+        });
+        let mut answer = Vec::new();
+        reader.read_to_end(&mut answer).expect("read");
+        thread.join().expect("it ends");
+        assert!(answer == bytes, "{way}: {} bytes came back", answer.len());
+    }
+}
+
+#[test]
+fn a_chat_server_passes_lines_on() {
+    for way in WAYS {
+        let server = Server::start("../examples/chat_server.or", way);
+        let join = |name: &str, count: usize| {
+            let mut stream = BufReader::new(server.connect());
+            stream.get_mut().write_all(format!("{name}\n").as_bytes()).expect("sent");
+            assert_eq!(line(&mut stream), format!("* welcome, {name}: {count} here"));
+            stream
+        };
+        let mut clients: Vec<BufReader<TcpStream>> = Vec::new();
+        for number in 0..20 {
+            let new = join(&format!("c{number}"), number + 1);
+            for client in &mut clients {
+                assert_eq!(line(client), format!("* c{number} has joined"));
+            }
+            clients.push(new);
+        }
+        clients[7].get_mut().write_all(b"hello\r\nagain\n").expect("sent");
+        for (number, client) in clients.iter_mut().enumerate() {
+            if number != 7 {
+                assert_eq!(line(client), "c7: hello");
+                assert_eq!(line(client), "c7: again");
+            }
+        }
+        drop(clients.remove(7));
+        for client in &mut clients {
+            assert_eq!(line(client), "* c7 has left");
+        }
+    }
+}
+
+fn line(from: &mut BufReader<TcpStream>) -> String {
+    let mut line = String::new();
+    from.read_line(&mut line).expect("UTF-8");
+    line.trim_end().to_owned()
+}
+
+/// What a request is answered with: the statuses of all answers, in order.
+fn statuses(answer: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut rest = answer;
+    while let Some(at) = rest.find("HTTP/1.1 ") {
+        rest = &rest[at + 9..];
+        if rest.starts_with(|first: char| first.is_ascii_digit()) {
+            found.push(&rest[..3]);
+        }
+    }
+    found
+}
+
+#[test]
+fn an_http_server_refuses_what_is_malformed() {
+    let server = Server::start("../examples/http_server.or", "io_uring");
+    let long = "a".repeat(9_000);
+    let many = "X: y\r\n".repeat(101);
+    let wide = format!("X: {}\r\n", "y".repeat(70_000));
+    let host = "Host: here\r\n";
+    let cases: Vec<(&str, String)> = vec![
+        ("400", "GET / HTTP/1.1\r\n\r\n".into()),
+        ("400", format!("GET / HTTP/1.1\r\n{host}{host}\r\n")),
+        ("400", format!("GET /\r\n{host}\r\n")),
+        ("400", format!("GET  / HTTP/1.1\r\n{host}\r\n")),
+        ("400", format!("G@T / HTTP/1.1\r\n{host}\r\n")),
+        ("400", format!("GET here HTTP/1.1\r\n{host}\r\n")),
+        ("400", format!("GET / HTTP/1\r\n{host}\r\n")),
+        ("400", format!("GET / http/1.1\r\n{host}\r\n")),
+        ("505", format!("GET / HTTP/2.0\r\n{host}\r\n")),
+        ("400", "GET / HTTP/1.1\nHost: here\n\n".into()),
+        ("400", "GET / HTTP/1.1\r\nHost: here\r\nA: b\rc\r\n\r\n".into()),
+        ("400", "GET / HTTP/1.1\r\nHost: here\r\nA: b\0c\r\n\r\n".into()),
+        ("400", "GET / HTTP/1.1\r\nHost : here\r\n\r\n".into()),
+        ("400", format!("GET / HTTP/1.1\r\n{host}A: b\r\n folded\r\n\r\n")),
+        ("400", format!("GET / HTTP/1.1\r\n{host}no colon\r\n\r\n")),
+        ("414", format!("GET /{long} HTTP/1.1\r\n{host}\r\n")),
+        ("414", format!("GET /{long}")),
+        ("431", format!("GET / HTTP/1.1\r\n{host}{many}\r\n")),
+        ("431", format!("GET / HTTP/1.1\r\n{host}{wide}\r\n")),
+        ("501", format!("CONNECT here:80 HTTP/1.1\r\n{host}\r\n")),
+        ("417", format!("POST / HTTP/1.1\r\n{host}Expect: more\r\n\r\n")),
+        ("400", format!("POST / HTTP/1.1\r\n{host}Content-Length: -1\r\n\r\n")),
+        (
+            "400",
+            format!("POST / HTTP/1.1\r\n{host}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
+        ),
+        ("413", format!("POST / HTTP/1.1\r\n{host}Content-Length: 9000000\r\n\r\n")),
+        ("501", format!("POST / HTTP/1.1\r\n{host}Transfer-Encoding: gzip\r\n\r\n")),
+        (
+            "400",
+            format!(
+                "POST / HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n"
+            ),
+        ),
+        ("400", format!("POST / HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\nxyz\r\n")),
+        ("400", format!("POST / HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n")),
+        ("413", format!("POST / HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\nfffffff\r\n")),
+        ("400", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".into()),
+        ("400", "\0\r\n\r\n".into()),
+    ];
+    for (status, request) in cases {
+        let answer = server.exchange(request.as_bytes());
+        let shown = request.chars().take(80).collect::<String>();
+        assert_eq!(statuses(&answer), [status], "{shown:?}: {answer}");
+        assert!(answer.contains("Connection: close\r\n"), "{shown:?}: {answer}");
+    }
+    // It serves on.
+    let answer = server.exchange(b"GET / HTTP/1.0\r\n\r\n");
+    assert!(answer.ends_with("visit 1</p>\n"), "{answer}");
+}
+
+#[test]
+fn an_http_server_keeps_connections_and_order() {
+    for way in WAYS {
+        let server = Server::start("../examples/http_server.or", way);
+        // Three requests at once, the second with a chunked body, the last of the older version.
+        let answer = server.exchange(
+            b"GET /greet?name=A HTTP/1.1\r\nHost: h\r\n\r\n\
+              POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\n\r\n\
+              4;x=y\r\nfirs\r\n1\r\nt\r\n0\r\nTrailer: t\r\n\r\n\
+              \r\nGET /greet?name=%43 HTTP/1.0\r\n\r\n",
+        );
+        assert_eq!(statuses(&answer), ["200", "200", "200"], "{way}: {answer}");
+        let bodies: Vec<usize> = ["Hello, A!", "first", "Hello, C!"]
+            .iter()
+            .map(|body| answer.find(body).unwrap_or_else(|| panic!("{way}: {answer}")))
+            .collect();
+        assert!(bodies.is_sorted(), "{way}: {answer}");
+        // A panic of the handler is one answer, and the connection goes on.
+        let answer = server.exchange(
+            b"GET /panic HTTP/1.1\r\nHost: h\r\n\r\nHEAD / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+        );
+        assert_eq!(statuses(&answer), ["500", "200"], "{way}: {answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "{way}: HEAD has no body: {answer}");
+        // A request that comes byte by byte, with a body that is waited for.
+        let mut stream = BufReader::new(server.connect());
+        let head =
+            b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n";
+        for byte in head {
+            stream.get_mut().write_all(&[*byte]).expect("sent");
+        }
+        assert_eq!(line(&mut stream), "HTTP/1.1 100 Continue");
+        assert_eq!(line(&mut stream), "");
+        stream.get_mut().write_all(b"abc").expect("sent");
+        assert_eq!(line(&mut stream), "HTTP/1.1 200 OK");
+        stream.get_mut().write_all(b"GET / HTTP/1.0\r\n\r\n").expect("sent");
+        let mut rest = String::new();
+        stream.read_to_string(&mut rest).expect("UTF-8");
+        assert!(rest.contains("\r\n\r\nabcHTTP/1.1 200 OK\r\n"), "{way}: {rest}");
+    }
+}
+
+#[test]
+fn curl_is_served() {
+    let found = Command::new("curl").arg("--version").stdout(Stdio::null()).status();
+    if !found.is_ok_and(|status| status.success()) {
+        // The other clients stand for it.
+        return;
+    }
+    let server = Server::start("../examples/http_server.or", "io_uring");
+    let curl = |arguments: &[&str], input: &[u8]| {
+        let mut command = Command::new("curl");
+        command.args(["--silent", "--show-error", "--max-time", "20"]).args(arguments);
+        let seen = process::run(&mut command, input).expect("it ends");
+        assert_eq!(seen.status, 0, "{}", seen.describe());
+        seen.stdout
+    };
+    let url = |path: &str| format!("http://{}{path}", server.addr);
+    let big = "0123456789".repeat(300_000);
+    assert_eq!(curl(&[&url("/greet?name=curl")], b""), "Hello, curl!\n");
+    assert_eq!(curl(&["--data-binary", "@-", &url("/echo")], big.as_bytes()), big);
+    let chunked = ["-H", "Transfer-Encoding: chunked", "--data-binary", "@-", &url("/echo")];
+    assert_eq!(curl(&chunked, big.as_bytes()), big);
+    assert!(curl(&["--head", &url("/")], b"").starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!(curl(&["--location", &url("/old")], b"").starts_with("<h1>"));
+    assert_eq!(curl(&[&url("/a"), &url("/b")], b""), "there is no /a\nthere is no /b\n");
+}
+
+/// The numbers in the line of `ORION_STATS=1`.
+fn stats(seen: &Output) -> (String, Vec<u64>) {
+    let line = seen.stderr.lines().last().expect("a line");
+    let (name, counts) = line.split_once(": ").expect("a name");
+    let numbers = counts.split([' ', ';']).filter_map(|word| word.parse().ok()).collect();
+    (name.to_owned(), numbers)
+}
+
+#[test]
+fn a_round_is_one_submission() {
+    for way in WAYS {
+        let mut command = Command::new(executable("run/net_echo.or"));
+        command.env_remove("ORION_FORCE").env("ORION_STATS", "1").env("ORION_IO", way);
+        let seen = process::run(&mut command, b"").expect("it ends");
+        let (name, numbers) = stats(&seen);
+        let [rounds, submissions, calls, under_way] = numbers[..] else {
+            panic!("{}", seen.describe());
+        };
+        assert_eq!((name.as_str(), under_way), (way, 0));
+        assert!(submissions <= rounds, "{}", seen.describe());
+        // Fifty clients and their servers go in step: what they ask for goes to the kernel together.
+        assert!(calls >= 10 * rounds, "{}", seen.describe());
+    }
+}
+
+#[test]
+fn every_case_of_the_network_passes_by_epoll() {
+    for case in ["io_files", "net_cancel", "net_echo", "net_errors", "net_large"] {
+        let program = executable(&format!("run/{case}.or"));
+        let expected = fs::read_to_string(orion_tests::root().join(format!("run/{case}.out")));
+        for force in [None, Some("suspend"), Some("restore")] {
+            let mut command = Command::new(&program);
+            command.env_remove("ORION_FORCE").env("ORION_IO", "epoll").env("ORION_CHECK", "leaks");
+            command.envs(force.map(|force| ("ORION_FORCE", force)));
+            let seen = process::run(&mut command, b"").expect("it ends");
+            assert_eq!(seen.status, 0, "{case} {force:?}: {}", seen.describe());
+            assert_eq!(
+                seen.stdout,
+                *expected.as_ref().expect("an expectation"),
+                "{case} {force:?}"
+            );
+        }
+    }
+}
+
+/// A program of `durability/` in a folder of its own.
+struct Durable {
+    program: PathBuf,
+    folder: TempDir,
+}
+
+impl Durable {
+    fn new(name: &str) -> Self {
+        let program = executable(&format!("durability/{name}.or"));
+        Self { program, folder: TempDir::new().expect("a temporary folder") }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).expect("written");
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.current_dir(self.folder.path()).env_remove("ORION_FORCE");
+        command.arg("--state").arg(self.path("state")).args(arguments);
+        command
+    }
+
+    /// Runs it with a file as its standard input.
+    fn run_on(&self, stdin: &str, folder: &Path) -> Output {
+        let input = fs::File::open(self.path(stdin)).expect("opened");
+        let mut command = self.command(&[]);
+        let output = command.current_dir(folder).stdin(input).output().expect("it runs");
+        Output {
+            status: process::status_code(output.status),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    fn fresh() -> Self {
+        let case = Self::new("open_files");
+        case.write("in.txt", "one\ntwo\n");
+        case.write("stdin.txt", "first\nsecond\n");
+        case.write("log.txt", "old\n");
+        let seen = case.run_on("stdin.txt", case.folder.path());
+        let expected = "Ok(Some(\"one\"))\nSome(\"first\")\n";
+        assert_eq!((seen.status, seen.stdout.as_str()), (75, expected), "{}", seen.describe());
+        case
+    }
+}
+
+#[test]
+fn files_are_reopened_at_their_positions() {
+    let case = Durable::fresh();
+    // What a crashed run has written after its checkpoint is not there any more.
+    fs::OpenOptions::new()
+        .append(true)
+        .open(case.path("log.txt"))
+        .and_then(|mut file| file.write_all(b"after\nmuch more than is written again\n"))
+        .expect("written");
+    // From another folder: paths are kept whole.
+    let elsewhere = TempDir::new().expect("a temporary folder");
+    let seen = case.run_on("stdin.txt", elsewhere.path());
+    let expected = "Ok(Some(\"two\"))\nSome(\"second\")\ntrue\ntrue\ntrue\ntrue\ntrue\n";
+    assert_eq!((seen.status, seen.stdout.as_str()), (0, expected), "{}", seen.describe());
+    assert_eq!(case.read("out.txt"), "before\nafter\n");
+    assert_eq!(case.read("log.txt"), "old\nbefore\nafter\n");
+}
+
+#[test]
+fn files_that_cannot_be_reopened_give_errors() {
+    let case = Durable::fresh();
+    fs::remove_file(case.path("in.txt")).expect("removed");
+    case.write("out.txt", "");
+    let seen = case.run_on("stdin.txt", case.folder.path());
+    let expected = "Err(\"in.txt: it cannot be reopened: No such file or directory\")\n\
+                    Some(\"second\")\nfalse\nfalse\ntrue\ntrue\ntrue\n";
+    assert_eq!((seen.status, seen.stdout.as_str()), (0, expected), "{}", seen.describe());
+}
+
+#[test]
+fn each_line_is_written_once_whatever_happens() {
+    let case = Durable::new("line_writer");
+    let lines: String = (0..10_000).map(|n| format!("line {n}\n")).collect();
+    case.write("source.txt", &lines);
+    let mut kills = 0;
+    for number in 0..200u64 {
+        let mut command = case.command(&["--every", "3ms"]);
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let patience = Duration::from_millis(4 + number * 7 % 23);
+        let Some(status) = process::wait(&mut child, patience) else {
+            // `wait` has killed it.
+            kills += 1;
+            continue;
+        };
+        assert_eq!(process::status_code(status), 0);
+        break;
+    }
+    let seen = process::run(&mut case.command(&[]), b"").expect("it ends");
+    assert_eq!(seen.status, 0, "{}", seen.describe());
+    assert!(kills > 3, "it was killed {kills} times only");
+    for name in ["one.txt", "two.txt", "copy.txt"] {
+        assert!(case.read(name) == lines, "{name} after {kills} kills");
+    }
+}
+
+#[test]
+fn connections_do_not_outlive_their_process() {
+    let case = Durable::new("sockets");
+    let seen = process::run(&mut case.command(&[]), b"").expect("it ends");
+    assert_eq!((seen.status, seen.stdout.as_str()), (75, ""), "{}", seen.describe());
+    let seen = process::run(&mut case.command(&[]), b"").expect("it ends");
+    let expected = "true\ntrue\ntrue\ntrue\nOk(())\ntrue\nOk(Some(\"hello\"))\n";
+    assert_eq!((seen.status, seen.stdout.as_str()), (0, expected), "{}", seen.describe());
+}
