@@ -17,7 +17,7 @@ const NOT_MODELLED: &[&str] =
     &["extern_functions", "generator_save", "io_stdin", "preempt_fair", "preempted", "skynet"];
 
 /// What talks through sockets, by the beginnings of names.
-const NETWORK: &[&str] = &["net_", "http_", "tcp_"];
+const NETWORK: &[&str] = &["net_", "http_", "echo_server", "chat_server"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
