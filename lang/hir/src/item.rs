@@ -297,5 +297,5 @@ pub struct Program {
     /// What the language refers to.
     pub lang: LangItems,
     /// Functions already derived, so that each is made once: see [`crate::derive`].
-    pub derived: std::collections::HashMap<(BuiltinClass, TyId), FnId>,
+    pub derived: std::collections::HashMap<(BuiltinClass, u32, TyId), FnId>,
 }

@@ -6,7 +6,7 @@
 //! Invariant: at most one explicit instance matches (coherence is checked by the type checker).
 
 use crate::TyId;
-use crate::derive::{SHOW_NESTED, derive_member, derive_show_str};
+use crate::derive::{SHOW_AFTER, SHOW_NESTED, derive_member, derive_show_after, derive_show_str};
 use crate::ids::{ClassId, FnId, InstanceId};
 use crate::item::{BuiltinClass, Program};
 use crate::ty::{Ty, TyTable, for_each_part};
@@ -84,6 +84,9 @@ impl Program {
         member: u32,
         ty: TyId,
     ) -> Option<(FnId, Vec<TyId>)> {
+        if class == self.lang.show && member == SHOW_AFTER {
+            return derive_show_after(self, ty).map(|func| (func, Vec::new()));
+        }
         let mut member = member;
         if class == self.lang.show && member == SHOW_NESTED {
             if ty == TyTable::STR {

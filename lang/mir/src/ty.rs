@@ -233,6 +233,11 @@ impl TypeTable {
     /// Whether a value of `ty` owns something that has to be dropped (counts, tasks, scopes, generators).
     #[must_use]
     pub fn needs_drop(&self, ty: Ty) -> bool {
+        self.needs_drop_in(ty, &mut Vec::new())
+    }
+
+    /// `outer` are the data types around `ty`: one that comes again is boxed, also before [`Self::mark_boxed`] has said so.
+    fn needs_drop_in(&self, ty: Ty, outer: &mut Vec<AdtId>) -> bool {
         match self.kind(ty) {
             TyKind::Str
             | TyKind::List(_)
@@ -241,11 +246,17 @@ impl TypeTable {
             | TyKind::Task(_)
             | TyKind::Scope
             | TyKind::Gen(..) => true,
-            TyKind::Tuple(items) => items.iter().any(|item| self.needs_drop(*item)),
+            TyKind::Tuple(items) => items.iter().any(|item| self.needs_drop_in(*item, outer)),
             TyKind::Adt(id) => {
                 let def = self.adt(*id);
-                def.boxed
-                    || def.variants.iter().flat_map(|v| &v.fields).any(|f| self.needs_drop(f.ty))
+                if def.boxed || outer.contains(id) {
+                    return true;
+                }
+                outer.push(*id);
+                let mut fields = def.variants.iter().flat_map(|v| &v.fields);
+                let found = fields.any(|field| self.needs_drop_in(field.ty, outer));
+                outer.pop();
+                found
             }
             _ => false,
         }

@@ -8,6 +8,9 @@ use orion_diagnostics::{Diagnostic, ErrorCode};
 use orion_hir::{BinOp, CastKind, Expr, ExprKind, IntKind, TyId, TyTable, UnOp};
 use orion_syntax::Span;
 
+/// Largest constant string: a source file has no larger one.
+const STR_BYTES_MAX: usize = 4 << 20;
+
 /// Why a constant has no value.
 pub enum Problem {
     /// It would panic.
@@ -82,7 +85,7 @@ pub fn eval(e: &Expr) -> Result<Expr, Problem> {
                     _ => return Err(Problem::NotConstant(part.span)),
                 }
             }
-            value(ExprKind::Str(text.into()))
+            value(checked_str(text, e.span)?)
         }
         ExprKind::And(a, b) | ExprKind::Or(a, b) => {
             let is_and = matches!(e.kind, ExprKind::And(..));
@@ -190,7 +193,7 @@ fn binary(op: BinOp, left: &Expr, right: &Expr, ty: TyId, span: Span) -> Result<
             };
             Ok(Float(round(value, ty)))
         }
-        (Str(a), Str(b)) if op == BinOp::Add => Ok(Str(format!("{a}{b}").into())),
+        (Str(a), Str(b)) if op == BinOp::Add => checked_str(format!("{a}{b}"), span),
         (Bool(a), Bool(b)) => Ok(Bool(match op {
             BinOp::BitAnd => a & b,
             BinOp::BitOr => a | b,
@@ -274,4 +277,13 @@ fn cast(kind: CastKind, value: &ExprKind, ty: TyId, span: Span) -> Result<ExprKi
         ExprKind::Float(x) => fit(x.trunc() as i128, ty, span, "the conversion fails"),
         _ => Err(Problem::NotConstant(span)),
     }
+}
+
+/// A constant string; constants double in size by a few letters each.
+fn checked_str(text: String, span: Span) -> Result<ExprKind, Problem> {
+    if text.len() > STR_BYTES_MAX {
+        let why = format!("a string of more than {} MiB", STR_BYTES_MAX >> 20);
+        return Err(Problem::Panics(span, why));
+    }
+    Ok(ExprKind::Str(text.into()))
 }

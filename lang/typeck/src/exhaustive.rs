@@ -270,11 +270,29 @@ impl Checker<'_> {
             witness.insert(0, Witness::Any);
             return Some(witness);
         }
+        // What the rows that take any constructor leave, for all constructors that no other row names.
+        let mut others: Option<Option<Vec<Witness>>> = None;
         for con in self.split(ty, &heads) {
             let fields = self.field_types(&con, ty);
             let count = fields.len();
             let special: Vec<Vec<P>> =
                 rows.iter().filter_map(|row| specialize(&con, count, row)).collect();
+            if special.len() == heads.iter().filter(|head| matches!(head, P::Wild)).count() {
+                if fields.iter().any(|&field| self.is_empty_type(field)) {
+                    continue;
+                }
+                let tail = match &others {
+                    Some(known) => known.clone(),
+                    None => {
+                        let found = self.missing(&wild_tails(&rows), rest);
+                        others.insert(found).clone()
+                    }
+                };
+                let Some(tail) = tail else { continue };
+                let mut all = vec![Witness::Con(con, ty, vec![Witness::Any; count])];
+                all.extend(tail);
+                return Some(all);
+            }
             let mut columns = fields;
             columns.extend_from_slice(rest);
             if let Some(mut witness) = self.missing(&special, &columns) {
@@ -308,13 +326,32 @@ impl Checker<'_> {
             let tails: Vec<Vec<P>> = rows.iter().map(|row| row[1..].to_vec()).collect();
             return self.is_useful(&tails, &row[1..], rest);
         }
+        let wild_count = heads.iter().filter(|head| matches!(head, P::Wild)).count();
         heads.push(&row[0]);
+        // Whether the row is of use where only rows take part that take any constructor.
+        let mut others: Option<bool> = None;
         for con in self.split(ty, &heads) {
             let fields = self.field_types(&con, ty);
             let count = fields.len();
             let Some(own) = specialize(&con, count, row) else { continue };
             let special: Vec<Vec<P>> =
                 rows.iter().filter_map(|row| specialize(&con, count, row)).collect();
+            if matches!(row[0], P::Wild) && special.len() == wild_count {
+                if fields.iter().any(|&field| self.is_empty_type(field)) {
+                    continue;
+                }
+                let useful = match others {
+                    Some(known) => known,
+                    None => {
+                        let found = self.is_useful(&wild_tails(&rows), &row[1..], rest);
+                        *others.insert(found)
+                    }
+                };
+                if useful {
+                    return true;
+                }
+                continue;
+            }
             let mut columns = fields;
             columns.extend_from_slice(rest);
             if self.is_useful(&special, &own, &columns) {
@@ -402,6 +439,11 @@ fn witness_pattern(witness: &Witness) -> P {
             P::Con(con.clone(), fields.iter().map(witness_pattern).collect())
         }
     }
+}
+
+/// The rows that take any value in the first column, without it.
+fn wild_tails(rows: &[Vec<P>]) -> Vec<Vec<P>> {
+    rows.iter().filter(|row| matches!(row[0], P::Wild)).map(|row| row[1..].to_vec()).collect()
 }
 
 /// Rows with alternatives in the first column become several rows.

@@ -2,10 +2,10 @@
 //!
 //! Each gives the body's value for a type, or `None` where the type is no data type.
 
-use super::SHOW_NESTED;
 use super::builder::{Builder, Part};
+use super::{SHOW_AFTER, SHOW_NESTED};
 use crate::TyId;
-use crate::expr::{Arg, BinOp, CastKind, Expr, ExprKind, Stmt};
+use crate::expr::{BinOp, CastKind, Expr, ExprKind, Stmt};
 use crate::ids::LocalId;
 use crate::intrinsic::Intrinsic;
 use crate::item::{AdtKind, BuiltinClass};
@@ -218,91 +218,119 @@ impl Builder<'_> {
             Ty::Float(crate::ty::FloatKind::F32) => (Intrinsic::ShowF32, value),
             Ty::Duration => (Intrinsic::ShowDuration, value),
             Ty::Instant => (Intrinsic::ShowInstant, value),
-            Ty::List(element) => return Some(self.show_list(a, element)),
-            Ty::Tuple(_) => {
-                return self.take_apart(ty, &[a], None, &mut |this, _, parts| {
-                    this.show_parts("(", parts, &[], ")")
+            Ty::Adt(..) if self.program.is_plain_enum(ty) => {
+                let adt = self.program.types.kind(ty).clone();
+                let Ty::Adt(adt, _) = adt else { return None };
+                let adt = self.program.adts[adt].clone();
+                return self.take_apart(ty, &[a], None, &mut |this, index, _| {
+                    this.str(&adt.variants()[index].name)
                 });
             }
-            Ty::Adt(adt, _) => {
-                let adt = self.program.adts[adt].clone();
-                return self.take_apart(
-                    ty,
-                    &[a],
-                    None,
-                    &mut |this, index, parts| match &adt.kind {
-                        AdtKind::Struct(fields) if fields.is_empty() => {
-                            this.str(&format!("{} {{}}", adt.name))
-                        }
-                        AdtKind::Struct(fields) => {
-                            let names: Vec<&str> =
-                                fields.iter().map(|field| &*field.name).collect();
-                            this.show_parts(&format!("{} {{ ", adt.name), parts, &names, " }")
-                        }
-                        AdtKind::Sum(variants) if parts.is_empty() => {
-                            this.str(&variants[index].name)
-                        }
-                        AdtKind::Sum(variants) => {
-                            this.show_parts(&format!("{}(", variants[index].name), parts, &[], ")")
-                        }
-                    },
-                );
+            Ty::List(_) | Ty::Tuple(_) | Ty::Adt(..) => {
+                let empty = self.str("");
+                return Some(self.member(BuiltinClass::Show, SHOW_AFTER, ty, vec![empty, value]));
             }
             _ => return None,
         };
         Some(self.intrinsic(which, vec![], vec![value], TyTable::STR))
     }
 
-    pub(super) fn show_parts(
+    /// `text`, and the text of a compound behind it.
+    pub(super) fn show_after(&mut self, ty: TyId, text: LocalId, a: LocalId) -> Option<Expr> {
+        match self.program.types.kind(ty).clone() {
+            Ty::List(element) => Some(self.show_list_after(text, a, element)),
+            Ty::Tuple(_) => self.take_apart(ty, &[a], None, &mut |this, _, parts| {
+                this.show_parts_after(text, "(", parts, &[], ")")
+            }),
+            Ty::Adt(adt, _) => {
+                let adt = self.program.adts[adt].clone();
+                self.take_apart(ty, &[a], None, &mut |this, index, parts| match &adt.kind {
+                    AdtKind::Struct(fields) if fields.is_empty() => {
+                        this.show_parts_after(text, &format!("{} {{", adt.name), parts, &[], "}")
+                    }
+                    AdtKind::Struct(fields) => {
+                        let names: Vec<&str> = fields.iter().map(|field| &*field.name).collect();
+                        let open = format!("{} {{ ", adt.name);
+                        this.show_parts_after(text, &open, parts, &names, " }")
+                    }
+                    AdtKind::Sum(variants) if parts.is_empty() => {
+                        this.show_parts_after(text, &variants[index].name, parts, &[], "")
+                    }
+                    AdtKind::Sum(variants) => {
+                        let open = format!("{}(", variants[index].name);
+                        this.show_parts_after(text, &open, parts, &[], ")")
+                    }
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the type's text is made by its own [`SHOW_AFTER`].
+    fn has_show_after(&self, ty: TyId) -> bool {
+        matches!(self.program.types.kind(ty), Ty::List(_) | Ty::Tuple(_) | Ty::Adt(..))
+            && !self.program.is_plain_enum(ty)
+            && self.program.find_instance(self.program.lang.show, ty).is_none()
+    }
+
+    /// The pieces as one string, with the text of a part behind them.
+    fn with_part(&self, mut pieces: Vec<Expr>, part: TyId, reads: Vec<Expr>) -> Vec<Expr> {
+        if self.has_show_after(part) {
+            let mut args = vec![self.expr(ExprKind::Concat(pieces), TyTable::STR)];
+            args.extend(reads);
+            return vec![self.member(BuiltinClass::Show, SHOW_AFTER, part, args)];
+        }
+        pieces.push(self.member(BuiltinClass::Show, SHOW_NESTED, part, reads));
+        pieces
+    }
+
+    fn show_parts_after(
         &mut self,
+        text: LocalId,
         open: &str,
         parts: Vec<Part>,
         names: &[&str],
         close: &str,
     ) -> Expr {
-        let mut pieces = Vec::new();
-        let mut text = open.to_owned();
+        let mut pieces = vec![self.get(text)];
+        let mut literal = open.to_owned();
         for (index, (part, reads)) in parts.into_iter().enumerate() {
             if index > 0 {
-                text.push_str(", ");
+                literal.push_str(", ");
             }
             if let Some(name) = names.get(index) {
-                text.push_str(name);
-                text.push_str(": ");
+                literal.push_str(name);
+                literal.push_str(": ");
             }
-            pieces.push(self.str(&text));
-            text.clear();
-            pieces.push(self.member(BuiltinClass::Show, SHOW_NESTED, part, reads));
+            pieces.push(self.str(&literal));
+            literal.clear();
+            pieces = self.with_part(pieces, part, reads);
         }
-        pieces.push(self.str(close));
+        literal.push_str(close);
+        pieces.push(self.str(&literal));
         self.expr(ExprKind::Concat(pieces), TyTable::STR)
     }
 
-    pub(super) fn show_list(&mut self, a: LocalId, element: TyId) -> Expr {
-        let pieces_ty = self.program.types.list(TyTable::STR);
-        let pieces = self.local("$s", pieces_ty, true);
+    fn show_list_after(&mut self, text: LocalId, a: LocalId, element: TyId) -> Expr {
+        let shown = self.local("$s", TyTable::STR, true);
         let index = self.local("$i", TyTable::I64, false);
-        let start = self.expr(ExprKind::List(vec![self.str("[")]), pieces_ty);
+        let concat =
+            |this: &Self, pieces: Vec<Expr>| this.expr(ExprKind::Concat(pieces), TyTable::STR);
+        let assign = |this: &Self, value: Expr| {
+            let place = Box::new(this.place(shown));
+            this.expr(ExprKind::Assign(place, Box::new(value)), TyTable::UNIT)
+        };
+        let start = concat(self, vec![self.get(text), self.str("[")]);
         let item = self.element(a, index, element);
-        let item = self.member(BuiltinClass::Show, SHOW_NESTED, element, vec![item]);
         let is_later = self.binary(BinOp::Gt, self.get(index), self.int(0));
-        let comma = self.push(pieces, self.str(", "));
-        let stmts = vec![self.if_then(is_later, comma), Stmt::Expr(self.push(pieces, item))];
-        let body = self.unit_block(stmts);
+        let comma = assign(self, concat(self, vec![self.get(shown), self.str(", ")]));
+        let pieces = self.with_part(vec![self.get(shown)], element, vec![item]);
+        let next = assign(self, concat(self, pieces));
+        let body = self.unit_block(vec![self.if_then(is_later, comma), Stmt::Expr(next)]);
         let end = self.list_len(a, element);
-        let stmts = vec![
-            self.bind(pieces, start),
-            self.count(index, end, body),
-            Stmt::Expr(self.push(pieces, self.str("]"))),
-        ];
-        let all = self.get(pieces);
-        let tail = self.intrinsic(Intrinsic::StrConcat, vec![], vec![all], TyTable::STR);
+        let stmts = vec![self.bind(shown, start), self.count(index, end, body)];
+        let tail = concat(self, vec![self.get(shown), self.str("]")]);
         self.block(stmts, tail)
-    }
-
-    pub(super) fn push(&self, list: LocalId, value: Expr) -> Expr {
-        let args = vec![Arg::Mut(self.place(list)), Arg::Value(value)];
-        self.expr(ExprKind::Intrinsic(Intrinsic::ListPush, vec![TyTable::STR], args), TyTable::UNIT)
     }
 
     pub(super) fn default(&mut self, ty: TyId) -> Option<Expr> {

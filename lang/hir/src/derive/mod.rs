@@ -23,45 +23,58 @@ use builder::Builder;
 /// compounds.
 pub const SHOW_NESTED: u32 = 1;
 
+/// Index of the hidden third member of `Show`, of compounds that derive it: `fn(text, value)` gives the text with that of the value behind it.
+/// It grows one string in place, so that a deep value is shown in linear time.
+pub(crate) const SHOW_AFTER: u32 = 2;
+
 /// The derived member of a class at a concrete type; `None` where the type is no data type.
 pub fn derive_member(program: &mut Program, class: BuiltinClass, ty: TyId) -> Option<FnId> {
-    if let Some(&func) = program.derived.get(&(class, ty)) {
+    derive(program, class, 0, ty)
+}
+
+/// The function that shows a compound behind a text.
+pub(crate) fn derive_show_after(program: &mut Program, ty: TyId) -> Option<FnId> {
+    derive(program, BuiltinClass::Show, SHOW_AFTER, ty)
+}
+
+fn derive(program: &mut Program, class: BuiltinClass, member: u32, ty: TyId) -> Option<FnId> {
+    let key = (class, member, ty);
+    if let Some(&func) = program.derived.get(&key) {
         return Some(func);
     }
-    let func = build(program, class, ty, false)?;
-    program.derived.insert((class, ty), func);
+    let func = build(program, class, member, ty)?;
+    program.derived.insert(key, func);
     Some(func)
 }
 
 /// `show` of a string as it appears inside a compound: quoted and escaped.
 pub(crate) fn derive_show_str(program: &mut Program) -> FnId {
-    // `Never` has no `Show`, so its slot keeps the one function without a class of its own.
-    let key = (BuiltinClass::Show, TyTable::NEVER);
-    if let Some(&func) = program.derived.get(&key) {
-        return func;
-    }
-    let func = build(program, BuiltinClass::Show, TyTable::STR, true).expect("`str` has `Show`");
-    program.derived.insert(key, func);
-    func
+    derive(program, BuiltinClass::Show, SHOW_NESTED, TyTable::STR).expect("`str` has `Show`")
 }
 
-fn build(program: &mut Program, class: BuiltinClass, ty: TyId, nested: bool) -> Option<FnId> {
-    let (member, params, ret) = match class {
-        BuiltinClass::Eq => ("eq", 2, TyTable::BOOL),
-        BuiltinClass::Ord => ("compare", 2, program.types.adt(program.lang.ordering, &[])),
-        BuiltinClass::Hash => ("hash", 1, TyTable::U64),
-        BuiltinClass::Show => ("show", 1, TyTable::STR),
-        BuiltinClass::Default => ("default", 0, ty),
+fn build(program: &mut Program, class: BuiltinClass, member: u32, ty: TyId) -> Option<FnId> {
+    let one: &[(&str, TyId)] = &[("a", ty)];
+    let two: &[(&str, TyId)] = &[("a", ty), ("b", ty)];
+    let behind: &[(&str, TyId)] = &[("text", TyTable::STR), ("a", ty)];
+    let (name, params, ret) = match class {
+        BuiltinClass::Eq => ("eq", two, TyTable::BOOL),
+        BuiltinClass::Ord => ("compare", two, program.types.adt(program.lang.ordering, &[])),
+        BuiltinClass::Hash => ("hash", one, TyTable::U64),
+        BuiltinClass::Show if member == SHOW_AFTER => ("show_after", behind, TyTable::STR),
+        BuiltinClass::Show if member == SHOW_NESTED => ("show_nested", one, TyTable::STR),
+        BuiltinClass::Show => ("show", one, TyTable::STR),
+        BuiltinClass::Default => ("default", &[][..], ty),
     };
     let span = program.classes[program.builtin_class(class)].span;
     let mut builder = Builder { program, locals: IndexVec::new(), loop_count: 0, span, ret };
     let locals: Vec<LocalId> =
-        ["a", "b"][..params].iter().map(|name| builder.local(name, ty, false)).collect();
+        params.iter().map(|(name, ty)| builder.local(name, *ty, false)).collect();
     let value = match class {
         BuiltinClass::Eq => builder.eq(ty, locals[0], locals[1]),
         BuiltinClass::Ord => builder.compare(ty, locals[0], locals[1]),
         BuiltinClass::Hash => builder.hash(ty, locals[0]),
-        BuiltinClass::Show if nested => {
+        BuiltinClass::Show if member == SHOW_AFTER => builder.show_after(ty, locals[0], locals[1]),
+        BuiltinClass::Show if member == SHOW_NESTED => {
             let value = builder.get(locals[0]);
             Some(builder.intrinsic(Intrinsic::ShowStr, vec![], vec![value], TyTable::STR))
         }
@@ -70,14 +83,10 @@ fn build(program: &mut Program, class: BuiltinClass, ty: TyId, nested: bool) -> 
     }?;
     let Builder { locals: all, loop_count, .. } = builder;
     let text = program.show_ty(ty);
-    let path: Name = if nested {
-        format!("std.prelude::Show[{text}]::show_nested").into()
-    } else {
-        format!("std.prelude::{class:?}[{text}]::{member}").into()
-    };
+    let path: Name = format!("std.prelude::{class:?}[{text}]::{name}").into();
     Some(
         program.fns.push(Fn {
-            name: member.into(),
+            name: if member == SHOW_NESTED { "show" } else { name }.into(),
             path,
             kind: FnKind::Derived,
             generics: Vec::new(),
@@ -85,7 +94,7 @@ fn build(program: &mut Program, class: BuiltinClass, ty: TyId, nested: bool) -> 
                 .iter()
                 .map(|&local| Param {
                     name: all[local].name.clone(),
-                    ty,
+                    ty: all[local].ty,
                     mutable: false,
                     default: None,
                     span,

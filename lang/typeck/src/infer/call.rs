@@ -157,6 +157,7 @@ impl Infer<'_, '_> {
             };
             self.note_yields(yields, Some(name.as_str()), span);
         }
+        let ret = if type_args.is_empty() { ret } else { self.check_size(ret, span) };
         self.never_if_any(ExprKind::Call(Callee::Fn(func, type_args), args), ret, span)
     }
 

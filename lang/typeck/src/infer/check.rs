@@ -84,7 +84,10 @@ impl Infer<'_, '_> {
                 self.emit(error);
                 error_expr(span)
             }
-            ast::ExprKind::Tuple(items) => self.tuple(items, expect, span),
+            ast::ExprKind::Tuple(items) => {
+                let tuple = self.tuple(items, expect, span);
+                Expr { ty: self.check_size(tuple.ty, span), ..tuple }
+            }
             ast::ExprKind::List(items) => self.list(items, expect, span),
             ast::ExprKind::Repeat { value, count } => self.repeat(value, count, expect, span),
             ast::ExprKind::Map(entries) => self.map(entries, expect, span),

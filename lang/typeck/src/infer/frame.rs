@@ -141,6 +141,7 @@ impl Infer<'_, '_> {
 
     /// A new variable that can be found by its name from here on.
     pub(super) fn declare(&mut self, name: ast::Ident, ty: TyId, kind: LocalKind) -> LocalId {
+        let ty = self.check_size(ty, name.span);
         let local = self.new_local(name.as_str(), ty, kind, name.span);
         self.frame().names.push((name.name, local));
         local

@@ -5,9 +5,13 @@
 //! compressed: chains stay short, since a variable is bound to what the other side resolves to.
 
 use super::Infer;
+use orion_diagnostics::ErrorCode;
 use orion_hir::ty::for_each_part;
 use orion_hir::{Ty, TyId, TyTable};
 use orion_syntax::Span;
+
+/// Largest type, in type constructors written out. Lowering has a limit of its own behind this one.
+const TYPE_PARTS_MAX: usize = 1000;
 
 /// What a variable may stand for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -281,6 +285,32 @@ impl Infer<'_, '_> {
         let mut found = false;
         for_each_part(self.kind(ty), |part| found = found || self.occurs(var, part));
         found
+    }
+
+    /// Reports a type that is too large to be compiled. Types share their parts, so that a few lines can make one
+    /// whose text would fill the memory; it is found here before anybody walks it.
+    pub(super) fn check_size(&mut self, ty: TyId, span: Span) -> TyId {
+        let mut work = vec![ty];
+        let mut count = 0;
+        while let Some(part) = work.pop() {
+            count += 1;
+            if count + work.len() > TYPE_PARTS_MAX {
+                if !self.failed {
+                    let error = self
+                        .error(
+                            ErrorCode::E0805,
+                            span,
+                            format!("a type of more than {TYPE_PARTS_MAX} parts"),
+                        )
+                        .label("the type of this is too large")
+                        .help("put parts into structs of their own: one with a name counts as one");
+                    self.emit(error);
+                }
+                return TyTable::ERROR;
+            }
+            for_each_part(self.kind(self.shallow(part)), |part| work.push(part));
+        }
+        ty
     }
 
     /// Gives unbound variables with a default that default.
