@@ -11,9 +11,10 @@ use orion_mir::{build, interp, pipeline, print};
 use orion_syntax::SourceMap;
 use orion_typeck::{SourceModule, check_program, imports};
 
-/// Foreign functions cannot be interpreted, nor generators saved, nor bytes that are no text read from standard input; a million tasks, and seconds of computing,
+/// Foreign functions cannot be interpreted, nor generators saved, nor bytes that are no text read from standard input; a million tasks or levels, and seconds of computing,
 /// take too long.
 const NOT_MODELLED: &[&str] = &[
+    "deep_values",
     "extern_functions",
     "generator_save",
     "generator_save_refused",

@@ -380,7 +380,7 @@ fn derived_members_of_a_recursive_type() {
         )),
     ];
     let text = w.run(f, block(stmts, None));
-    assert!(text.contains("Show[Tree]::show"), "{text}");
+    assert!(text.contains("Show[Tree]::show_after"), "{text}");
 }
 
 #[test]
