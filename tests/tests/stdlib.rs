@@ -130,7 +130,10 @@ fn every_example_runs() {
         let text = fs::read_to_string(&path).expect("text");
         let Some(program) = program(&module, &items(&text)) else { continue };
         let source = folder.join(format!("examples_of_{module}.or"));
-        fs::write(&source, program).expect("written");
+        // In one step: another run of the tests may be reading it.
+        let fresh = folder.join(format!("{module}.{}.new", std::process::id()));
+        fs::write(&fresh, program).expect("written");
+        fs::rename(&fresh, &source).expect("renamed");
         for (level, force) in [(0, None), (2, None), (2, Some("suspend")), (2, Some("restore"))] {
             let program = match compiler.executable(&source, level) {
                 Ok(program) => program,

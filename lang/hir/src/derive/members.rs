@@ -228,7 +228,7 @@ impl Builder<'_> {
             }
             Ty::List(_) | Ty::Tuple(_) | Ty::Adt(..) => {
                 let empty = self.str("");
-                return Some(self.member(BuiltinClass::Show, SHOW_AFTER, ty, vec![empty, value]));
+                return Some(self.member(BuiltinClass::Show, SHOW_AFTER, ty, vec![value, empty]));
             }
             _ => return None,
         };
@@ -276,8 +276,8 @@ impl Builder<'_> {
     /// The pieces as one string, with the text of a part behind them.
     fn with_part(&self, mut pieces: Vec<Expr>, part: TyId, reads: Vec<Expr>) -> Vec<Expr> {
         if self.has_show_after(part) {
-            let mut args = vec![self.expr(ExprKind::Concat(pieces), TyTable::STR)];
-            args.extend(reads);
+            let mut args = reads;
+            args.push(self.expr(ExprKind::Concat(pieces), TyTable::STR));
             return vec![self.member(BuiltinClass::Show, SHOW_AFTER, part, args)];
         }
         pieces.push(self.member(BuiltinClass::Show, SHOW_NESTED, part, reads));

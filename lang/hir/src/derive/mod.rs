@@ -23,7 +23,7 @@ use builder::Builder;
 /// compounds.
 pub const SHOW_NESTED: u32 = 1;
 
-/// Index of the hidden third member of `Show`, of compounds that derive it: `fn(text, value)` gives the text with that of the value behind it.
+/// Index of the hidden third member of `Show`, of compounds that derive it: `fn(value, text)` gives the text with that of the value behind it.
 /// It grows one string in place, so that a deep value is shown in linear time.
 pub(crate) const SHOW_AFTER: u32 = 2;
 
@@ -55,7 +55,7 @@ pub(crate) fn derive_show_str(program: &mut Program) -> FnId {
 fn build(program: &mut Program, class: BuiltinClass, member: u32, ty: TyId) -> Option<FnId> {
     let one: &[(&str, TyId)] = &[("a", ty)];
     let two: &[(&str, TyId)] = &[("a", ty), ("b", ty)];
-    let behind: &[(&str, TyId)] = &[("text", TyTable::STR), ("a", ty)];
+    let behind: &[(&str, TyId)] = &[("a", ty), ("text", TyTable::STR)];
     let (name, params, ret) = match class {
         BuiltinClass::Eq => ("eq", two, TyTable::BOOL),
         BuiltinClass::Ord => ("compare", two, program.types.adt(program.lang.ordering, &[])),
@@ -73,7 +73,7 @@ fn build(program: &mut Program, class: BuiltinClass, member: u32, ty: TyId) -> O
         BuiltinClass::Eq => builder.eq(ty, locals[0], locals[1]),
         BuiltinClass::Ord => builder.compare(ty, locals[0], locals[1]),
         BuiltinClass::Hash => builder.hash(ty, locals[0]),
-        BuiltinClass::Show if member == SHOW_AFTER => builder.show_after(ty, locals[0], locals[1]),
+        BuiltinClass::Show if member == SHOW_AFTER => builder.show_after(ty, locals[1], locals[0]),
         BuiltinClass::Show if member == SHOW_NESTED => {
             let value = builder.get(locals[0]);
             Some(builder.intrinsic(Intrinsic::ShowStr, vec![], vec![value], TyTable::STR))
