@@ -395,6 +395,12 @@ impl Durable {
 #[test]
 fn files_are_reopened_at_their_positions() {
     let case = Durable::fresh();
+    let compiler = env!("CARGO_BIN_EXE_orionc-under-test");
+    let mut show = Command::new(compiler);
+    let shown = process::run(show.args(["state", "show"]).arg(case.path("state")), b"");
+    let shown = shown.expect("it ends").stdout;
+    assert!(shown.contains("log.txt, at 11 of 11 bytes\n"), "{shown}");
+    assert!(shown.contains("standard input, at 6 of 13 bytes\n"), "{shown}");
     // What a crashed run has written after its checkpoint is not there any more.
     fs::OpenOptions::new()
         .append(true)

@@ -126,7 +126,7 @@ struct Test {
 
 #[derive(Subcommand)]
 enum State {
-    /// Print tasks with their stacks and variables, channels and timers
+    /// Print tasks with their stacks and variables, channels, timers and open files
     Show {
         /// The state file
         file: PathBuf,

@@ -12,8 +12,8 @@ use crate::schema::{
 };
 use crate::value::{Printer, instant, take_slot};
 use crate::world::{
-    CAUSE_PANIC, ChannelItem, FRAME_COMPLETED, FRAME_ENDED, FrameItem, Progress, TASK_ENDED,
-    TASK_READY, TaskItem, Waiter,
+    CAUSE_PANIC, ChannelItem, FRAME_COMPLETED, FRAME_ENDED, FrameItem, HANDLE_FILE, HANDLE_LOST,
+    HandleItem, Progress, TASK_ENDED, TASK_READY, TaskItem, Waiter,
 };
 use serde::Serialize;
 use std::fmt;
@@ -47,6 +47,8 @@ pub struct Report {
     pub channels: Vec<ChannelReport>,
     /// Timers by deadline.
     pub timers: Vec<TimerReport>,
+    /// Open files and sockets, in the order in which they were opened.
+    pub open: Vec<OpenReport>,
 }
 
 /// A task.
@@ -128,6 +130,38 @@ pub struct TimerReport {
     pub at: String,
 }
 
+/// An open file or socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OpenReport {
+    /// The number that the program knows it by.
+    pub handle: i64,
+    /// `file`, `standard input`, `socket` (which a resumed program has lost), or `lost`.
+    pub kind: &'static str,
+    /// A file's path, or why it was lost.
+    pub text: String,
+    /// The position in bytes.
+    pub offset: u64,
+    /// The length of a file, as far as this state knows it.
+    pub length: u64,
+}
+
+impl OpenReport {
+    fn new(item: &HandleItem<'_>) -> Self {
+        Self {
+            handle: item.id,
+            kind: match item.kind {
+                HANDLE_FILE if item.id == 0 => "standard input",
+                HANDLE_FILE => "file",
+                HANDLE_LOST => "lost",
+                _ => "socket",
+            },
+            text: item.text.to_owned(),
+            offset: item.offset,
+            length: item.length,
+        }
+    }
+}
+
 impl Report {
     /// Describes an image.
     ///
@@ -162,6 +196,7 @@ impl Report {
                 .into_iter()
                 .map(|(at, _, task)| TimerReport { task, at: instant(at) })
                 .collect(),
+            open: globals.handles.iter().map(OpenReport::new).collect(),
         })
     }
 }
@@ -425,6 +460,20 @@ impl fmt::Display for Report {
             writeln!(out)?;
             for timer in &self.timers {
                 writeln!(out, "timer of task {} at {}", timer.task, timer.at)?;
+            }
+        }
+        if !self.open.is_empty() {
+            writeln!(out)?;
+            for open in &self.open {
+                match open.kind {
+                    "file" => write!(out, "file {}", open.text)?,
+                    "lost" => write!(out, "lost file or socket: {}", open.text)?,
+                    kind => write!(out, "{kind}")?,
+                }
+                if open.kind == "file" || open.kind == "standard input" {
+                    write!(out, ", at {} of {} bytes", open.offset, open.length)?;
+                }
+                writeln!(out)?;
             }
         }
         Ok(())

@@ -27,12 +27,15 @@ use orion_format::bytes::Reader;
 use orion_format::image::Image;
 use orion_format::matching::{Difference, FrameMatch};
 use orion_format::world::{
-    CAUSE_CANCELLED, CAUSE_PANIC, ChannelItem, FRAME_COMPLETED, FRAME_ENDED, FrameItem, PanicItem,
-    Progress, TASK_ENDED, TaskItem, TraceItem,
+    CAUSE_CANCELLED, CAUSE_PANIC, ChannelItem, FRAME_COMPLETED, FRAME_ENDED, FrameItem, HandleItem,
+    PanicItem, Progress, TASK_ENDED, TaskItem, TraceItem,
 };
 use std::collections::BTreeMap;
 use std::ptr::null_mut;
 use std::rc::Rc;
+
+/// Handles are numbered upwards for ever: no program comes near.
+const HANDLE_MAX: i64 = i64::MAX / 2;
 
 /// Why an image was not restored.
 #[derive(Debug)]
@@ -74,6 +77,7 @@ pub unsafe fn restore(
         if image.globals.progress != Progress::Running {
             return Err(FormatError::corrupt("it is a generator and no program's state").into());
         }
+        restore.check_open()?;
         let frames = restore.match_all()?;
         restore.make_scopes()?;
         restore.make_tasks()?;
@@ -221,6 +225,23 @@ pub(super) struct Restore<'a> {
 pub(super) type Done<T = ()> = Result<T, FormatError>;
 
 impl<'a> Restore<'a> {
+    /// The table of what is open: numbers ascend below the next one, positions are positions.
+    fn check_open(&self) -> Done {
+        let globals = &self.image.globals;
+        let ascend = globals.handles.is_sorted_by(|a, b| a.id < b.id);
+        let next = globals.next_handle;
+        let good = |item: &HandleItem<'_>| {
+            (0..next).contains(&item.id)
+                && item.offset <= i64::MAX as u64
+                && item.length <= i64::MAX as u64
+        };
+        if ascend && (1..=HANDLE_MAX).contains(&next) && globals.handles.iter().all(good) {
+            Ok(())
+        } else {
+            corrupt("its table of open files is malformed")
+        }
+    }
+
     fn match_all(&mut self) -> Result<Vec<TaskMatches>, RestoreError> {
         let frames = match_frames(&mut self.decoder.matching, self.image)
             .map_err(RestoreError::Differences)?;
