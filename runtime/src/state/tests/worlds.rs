@@ -17,6 +17,7 @@ use orion_fast::chan::Chan;
 use orion_fast::task::{TASK_ENDED, TASK_HANDLE, TASK_IDLING, TASK_READY, TASK_WAITING, Task};
 use orion_format::image::Image;
 use orion_format::report::Report;
+use orion_format::world::{Blob, HANDLE_FILE, HANDLE_LOST, HANDLE_SOCKET, HandleItem};
 use std::ptr::null;
 use std::sync::atomic::Ordering;
 
@@ -215,7 +216,35 @@ pub unsafe fn full(stage: &Stage) {
         (*owner).leaf = frame(program, ctx, MAIN, 1, &values);
         stage.park(owner);
         (*world).args = vec!["1".to_owned(), "two words".to_owned()];
+        (*world).io.restore_handles(&open_handles(), 1000);
     }
+}
+
+/// Standard input, a file, a connection with a timeout, and one that was lost before.
+fn open_handles() -> Vec<HandleItem<'static>> {
+    let item = |id, kind, text, offset| HandleItem {
+        id,
+        kind,
+        text,
+        flags: 1,
+        identity: [3, 5],
+        length: 100,
+        offset,
+        timeout_ns: 0,
+        buffer: Blob(b""),
+    };
+    vec![
+        HandleItem { buffer: Blob(b"read ahead"), ..item(0, HANDLE_FILE, "", 7) },
+        item(10, HANDLE_FILE, "/no/such/folder/file", 42),
+        HandleItem {
+            timeout_ns: 5,
+            flags: 0,
+            identity: [0; 2],
+            length: 0,
+            ..item(11, HANDLE_SOCKET, "", 0)
+        },
+        HandleItem { flags: 0, identity: [0; 2], length: 0, ..item(12, HANDLE_LOST, "gone", 0) },
+    ]
 }
 
 unsafe fn queue_of(queue: &orion_fast::wait::WaitQueue) -> Vec<(u64, u32)> {
