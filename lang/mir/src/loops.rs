@@ -57,10 +57,28 @@ pub fn natural_loops(body: &Body, dominators: &Dominators) -> Vec<Loop> {
     loops
 }
 
+/// Whether control can come back to a block. Cheaper than to look for loops, which takes long in functions of tens of thousands of steps.
+#[must_use]
+pub fn has_cycle(body: &Body) -> bool {
+    let order = cfg::reverse_postorder(body);
+    let mut position = vec![0; body.blocks.len()];
+    for (index, block) in order.iter().enumerate() {
+        position[block.index()] = index;
+    }
+    let goes_back = |block: &Block| {
+        let targets = cfg::targets(&body.block(*block).terminator.kind);
+        targets.iter().any(|target| position[target.index()] <= position[block.index()])
+    };
+    order.iter().any(goes_back)
+}
+
 /// By block, whether it is in a natural loop.
 #[must_use]
 pub fn is_in_loop(body: &Body) -> Vec<bool> {
     let mut inside = vec![false; body.blocks.len()];
+    if !has_cycle(body) {
+        return inside;
+    }
     for found in natural_loops(body, &Dominators::new(body)) {
         inside.iter_mut().zip(found.inside).for_each(|(all, this)| *all |= this);
     }

@@ -34,23 +34,9 @@ pub fn run(program: &mut Program) {
 
 fn run_body(types: &TypeTable, body: &mut Body) {
     let predecessors = cfg::predecessors(body);
-    let mut at_end: Vec<Facts> = vec![Facts::new(); body.blocks.len()];
+    let mut at_start: Vec<Facts> = vec![Facts::new(); body.blocks.len()];
     for block in cfg::reverse_postorder(body) {
-        let mut facts = match predecessors[block.index()][..] {
-            [only] if only != block => {
-                let mut facts = at_end[only.index()].clone();
-                if let Some(fact) = said_by_edge(types, body, only, block) {
-                    facts.retain(|(place, _)| *place != fact.0);
-                    facts.push(fact);
-                }
-                let edges = cfg::edges(&body.block(only).terminator.kind);
-                for edge in edges.iter().filter(|edge| edge.target == block) {
-                    edge.defines.iter().chain(&edge.consumes).for_each(|&l| forget(&mut facts, l));
-                }
-                facts
-            }
-            _ => Facts::new(),
-        };
+        let mut facts = std::mem::take(&mut at_start[block.index()]);
         let data = &mut body.blocks[block.index()];
         for statement in &mut data.statements {
             if let StatementKind::Assign(_, value) = &mut statement.kind
@@ -72,7 +58,25 @@ fn run_body(types: &TypeTable, body: &mut Body) {
             }
         });
         facts.truncate(FACTS_MAX);
-        at_end[block.index()] = facts;
+        let tested = tested_place(body, block);
+        if facts.is_empty() && tested.is_none() {
+            continue;
+        }
+        let kind = &body.block(block).terminator.kind;
+        let said = said_by_edges(types, body, kind, tested.as_ref());
+        for (index, edge) in cfg::edges(kind).iter().enumerate() {
+            // Two edges to one block make two predecessors.
+            if predecessors[edge.target.index()] != [block] || edge.target == block {
+                continue;
+            }
+            let mut here = facts.clone();
+            if let (Some(place), Some(Some(variant))) = (&tested, said.get(index)) {
+                here.retain(|(known, _)| known != place);
+                here.push((place.clone(), *variant));
+            }
+            edge.defines.iter().chain(&edge.consumes).for_each(|&local| forget(&mut here, local));
+            at_start[edge.target.index()] = here;
+        }
     }
 }
 
@@ -87,16 +91,14 @@ fn forget(facts: &mut Facts, local: Local) {
     });
 }
 
-/// What is known of a tag in `to`, because `from` has branched to it.
-fn said_by_edge(types: &TypeTable, body: &Body, from: Block, to: Block) -> Option<(Place, u32)> {
-    let data = body.block(from);
-    let TerminatorKind::Switch { value: Operand::Borrow(tested), cases, otherwise } =
-        &data.terminator.kind
+/// The place whose tag the block branches on: it was read by the last statements of the block, and the place has not changed since.
+fn tested_place(body: &Body, block: Block) -> Option<Place> {
+    let data = body.block(block);
+    let TerminatorKind::Switch { value: Operand::Borrow(tested), .. } = &data.terminator.kind
     else {
         return None;
     };
-    // The tag was read by the last statements of the block, and the place has not changed since.
-    let mut place = None;
+    let mut place: Option<&Place> = None;
     for statement in &data.statements {
         if let StatementKind::Assign(target, Rvalue::Tag(of)) = &statement.kind
             && target == tested
@@ -114,22 +116,29 @@ fn said_by_edge(types: &TypeTable, body: &Body, from: Block, to: Block) -> Optio
             }
         });
     }
-    let place = place?;
-    let mut to_here = cases.iter().filter(|(_, target)| *target == to);
-    let variant = match (to_here.next(), to_here.next(), *otherwise == to) {
-        (Some((variant, _)), None, false) => *variant,
-        (None, None, true) => {
-            // All but one variant went elsewhere.
-            let ty = crate::typing::place_ty(types, body, place).ok()?;
-            let TyKind::Adt(id) = types.kind(ty) else { return None };
-            let count = types.adt(*id).variants.len() as i128;
-            let mut left = (0..count).filter(|v| cases.iter().all(|(case, _)| case != v));
-            match (left.next(), left.next()) {
-                (Some(only), None) => only,
-                _ => return None,
-            }
-        }
-        _ => return None,
+    place.cloned()
+}
+
+/// For each edge of a branch on a tag, the variant that it says, if it says one.
+fn said_by_edges(
+    types: &TypeTable,
+    body: &Body,
+    kind: &TerminatorKind,
+    tested: Option<&Place>,
+) -> Vec<Option<u32>> {
+    let (TerminatorKind::Switch { cases, .. }, Some(place)) = (kind, tested) else {
+        return Vec::new();
     };
-    Some((place.clone(), variant as u32))
+    let mut said: Vec<Option<u32>> = cases.iter().map(|(v, _)| u32::try_from(*v).ok()).collect();
+    let count = crate::typing::place_ty(types, body, place).ok().and_then(|ty| {
+        let TyKind::Adt(id) = types.kind(ty) else { return None };
+        Some(types.adt(*id).variants.len() as u64)
+    });
+    // All but one variant went elsewhere: it is what is missing in the sum of all.
+    let others: u64 = said.iter().flatten().map(|&v| u64::from(v)).sum();
+    let last = count.filter(|&count| count == cases.len() as u64 + 1);
+    said.push(
+        last.and_then(|count| u32::try_from((count * (count - 1) / 2).checked_sub(others)?).ok()),
+    );
+    said
 }

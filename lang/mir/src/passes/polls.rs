@@ -15,6 +15,7 @@ use crate::body::{
     TerminatorKind,
 };
 use crate::cfg::{self, Dominators};
+use crate::loops::has_cycle;
 use crate::suspend::SuspendOp;
 
 /// Runs over the program. Errors name function and block.
@@ -51,7 +52,7 @@ fn gives_way(kind: &TerminatorKind) -> bool {
 
 /// Removes needless polls and mends missing ones.
 fn loops(body: &mut Body) -> Result<(), Block> {
-    if body.blocks.is_empty() {
+    if body.blocks.is_empty() || !has_cycle(body) {
         return Ok(());
     }
     let dominators = Dominators::new(body);

@@ -17,7 +17,7 @@ use crate::body::{
 };
 use crate::cfg::{self, Dominators};
 use crate::intrinsic::Intrinsic;
-use crate::loops::natural_loops;
+use crate::loops::{has_cycle, natural_loops};
 use crate::ty::{TyKind, TypeTable};
 
 /// Loops of larger bodies are left alone: their blocks are kept as one set per loop.
@@ -39,6 +39,9 @@ pub fn run(program: &mut Program) {
 }
 
 fn hoist(types: &TypeTable, body: &mut Body) {
+    if !has_cycle(body) {
+        return;
+    }
     let dominators = Dominators::new(body);
     let mut loops = natural_loops(body, &dominators);
     // For the blocks made here: the header behind it, which dominates what it dominates.

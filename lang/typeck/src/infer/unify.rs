@@ -203,8 +203,11 @@ impl Infer<'_, '_> {
                 if rank(left.kind) == rank(right.kind) && left.kind != right.kind {
                     return false;
                 }
-                self.set(*y, Var { kind: stronger.kind, span: stronger.span, ..right });
-                self.set(*x, Var { binding: Some(b), ..left });
+                // The younger one is bound to the older, so that the variables of many steps hang from one and make no chain.
+                let ((root, root_var), (other, other_var), ty) =
+                    if x < y { ((*x, left), (*y, right), a) } else { ((*y, right), (*x, left), b) };
+                self.set(root, Var { kind: stronger.kind, span: stronger.span, ..root_var });
+                self.set(other, Var { binding: Some(ty), ..other_var });
                 true
             }
             (Ty::Infer(var), _) => self.bind(*var, a, b),
