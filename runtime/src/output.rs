@@ -128,10 +128,23 @@ fn write_all(fd: RawFd, mut bytes: &[u8]) -> bool {
                 // SAFETY: one valid entry.
                 unsafe { libc::poll(&raw mut poll, 1, -1) };
             }
+            std::io::ErrorKind::BrokenPipe => {
+                end_by_broken_pipe();
+                return false;
+            }
             _ => return false,
         }
     }
     true
+}
+
+/// Nobody reads what the program writes: it ends as the signal would end it, also where that is ignored for the sake of other pipes.
+fn end_by_broken_pipe() {
+    // SAFETY: sets how a signal is taken, and raises it.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        libc::raise(libc::SIGPIPE);
+    }
 }
 
 /// Writes a report of the runtime to standard error at once.

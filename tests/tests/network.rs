@@ -337,6 +337,35 @@ fn every_case_of_the_network_passes_by_epoll() {
     }
 }
 
+#[test]
+fn a_pipe_that_nobody_reads_is_an_error_and_standard_output_ends_the_program() {
+    let folder = TempDir::new().expect("a temporary folder");
+    for way in WAYS {
+        let pipe = folder.path().join(way);
+        let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+        assert!(made.success());
+        let reader = {
+            let pipe = pipe.clone();
+            std::thread::spawn(move || {
+                let mut line = String::new();
+                BufReader::new(fs::File::open(pipe).expect("opened")).read_line(&mut line)
+            })
+        };
+        let mut command = Command::new(executable("network/broken_pipe.or"));
+        command.arg(&pipe).env_remove("ORION_FORCE").env("ORION_IO", way);
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("standard output is piped"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("UTF-8");
+        assert_eq!(line, "Broken pipe\n", "{way}");
+        reader.join().expect("it ends").expect("a line");
+        drop(stdout);
+        let status = process::wait(&mut child, process::LIMIT).expect("it ends");
+        // 128 and the signal's number, as any program in a pipeline.
+        assert_eq!(process::status_code(status), 141, "{way}");
+    }
+}
+
 /// A program of `durability/` in a folder of its own.
 struct Durable {
     program: PathBuf,

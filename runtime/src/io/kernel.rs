@@ -51,6 +51,7 @@ impl Kernel {
     /// When neither works, in words.
     pub fn open(wish: Wish, event: RawFd) -> Result<Self, String> {
         raise_descriptor_limit();
+        ignore_broken_pipes();
         let ring = if wish == Wish::Poll {
             Err(std::io::Error::from_raw_os_error(libc::ENOSYS))
         } else {
@@ -145,6 +146,12 @@ impl Kernel {
             }
         }
     }
+}
+
+/// A pipe that nobody reads is an error of the write, not a signal. (Standard output keeps to the custom: see `output`.)
+fn ignore_broken_pipes() {
+    // SAFETY: sets how a signal is taken.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
 }
 
 /// As many descriptors as the system allows: the soft limit is there for programs that use `select`.
