@@ -8,6 +8,9 @@ use std::path::PathBuf;
 /// Time between automatic checkpoints unless told.
 const EVERY_NS: i64 = 1_000_000_000;
 
+/// Most threads that make sense anywhere.
+const THREADS_MAX: u32 = 1024;
+
 /// `ORION_FORCE`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Force {
@@ -159,8 +162,8 @@ fn set(config: &mut Config, flag: &str, value: &str) -> Result<(), String> {
             if threads == 0 {
                 return Err(wrong("expected a number from 1 on"));
             }
-            if threads > 1 {
-                return Err(wrong("more than one thread is not supported yet"));
+            if threads > THREADS_MAX {
+                return Err(wrong("expected at most 1024"));
             }
             config.threads = threads;
         }

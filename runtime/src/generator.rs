@@ -12,10 +12,10 @@
 //! A generator that is dropped by its type while `defer`s of it are pending (see the compiler's `generator`) becomes an orphan: a task that nobody
 //! holds. The program does not end before its orphans have.
 
-use std::ptr::null_mut;
+use std::{ptr::null_mut, sync::atomic::Ordering};
 
 use orion_abi::{
-    Ctx, Frame, PointDesc, Site, TypeDesc,
+    Ctx, Frame, PointDesc, Site, TypeDesc, WaitNode,
     desc::{PointKind, TypeKind},
     frame::{FRAME_COMPLETED, FRAME_ENDED, FRAME_RUNNING, FRAME_WAITING},
     object::{BOXED_TAG_BIT, BoxedObject, ListObject},
@@ -23,9 +23,10 @@ use orion_abi::{
 };
 use orion_fast::{
     blocks::{block_alloc, block_free, orion_frame_free},
+    sync::{CLAIM_OPEN, claim, claim_of, is_parallel, lock_if, unlock_if},
     task::{
-        TASK_CANCEL_ASKED, TASK_CANCELLED, TASK_ENDED, TASK_GENERATOR, TASK_ORPHAN, TASK_READY,
-        TASK_RUNNING, TASK_STOPPING, TASK_WAITING, Task, complete,
+        TASK_CANCEL_ASKED, TASK_CANCELLED, TASK_ENDED, TASK_GENERATOR, TASK_INTERRUPTED,
+        TASK_ORPHAN, TASK_READY, TASK_RUNNING, TASK_STOPPING, TASK_WAITING, Task, complete,
     },
 };
 
@@ -34,8 +35,9 @@ use crate::{
     heap::drop::{HEAD_BYTES, fields, kind_of as type_kind, variant},
     panic::{Cause, Panic},
     sched::{
-        cancel,
+        cancel, clear_flags, flags_of,
         park::{init_nodes, node_of, target_of},
+        set_flags, team,
     },
     world::{World, extra_if, extra_of, free_task, no_site, worker_of, world_of},
 };
@@ -86,7 +88,9 @@ pub unsafe fn new(
                 leaf: null_mut(),
                 state: TASK_WAITING,
                 flags: TASK_GENERATOR,
-                pad: [0; 6],
+                end: orion_fast::task::END_OPEN,
+                claim: orion_fast::sync::CLAIM_NONE,
+                failed_scopes: 0,
                 joiner: null_mut(),
                 scope: null_mut(),
                 scope_prev: null_mut(),
@@ -101,7 +105,10 @@ pub unsafe fn new(
             all_prev: null_mut(),
             all_next: null_mut(),
         });
-        link(world_of(ctx), generator);
+        let world = world_of(ctx);
+        lock_if(ctx, &raw mut (*world).lists_lock);
+        link(world, generator);
+        unlock_if(ctx, &raw mut (*world).lists_lock);
         generator
     }
 }
@@ -126,7 +133,10 @@ unsafe fn link(world: *mut World, generator: *mut Generator) {
 pub unsafe fn free(ctx: *mut Ctx, generator: *mut Generator) {
     // SAFETY: linked generators are alive.
     unsafe {
-        unlink(world_of(ctx), generator);
+        let world = world_of(ctx);
+        lock_if(ctx, &raw mut (*world).lists_lock);
+        unlink(world, generator);
+        unlock_if(ctx, &raw mut (*world).lists_lock);
         block_free(ctx, generator.cast(), size_of::<Generator>());
     }
 }
@@ -238,9 +248,33 @@ unsafe fn complete_first(ctx: *mut Ctx, frame: *mut Frame, outcome: u32) {
     }
 }
 
+/// Where several workers run: takes the driver that waits for a generator, which may be looked at because it is asked to cancel.
+unsafe fn claim_driver(ctx: *mut Ctx, frame: *mut Frame) {
+    // SAFETY: the driver waits for the running generator, and nobody else completes it.
+    unsafe {
+        if is_parallel(ctx) {
+            let claimed = claim((*frame).task.cast());
+            debug_assert!(claimed, "only its generator completes a driver");
+        }
+    }
+}
+
+/// Where several workers run: a driver waits from now on.
+unsafe fn publish_driver(ctx: *mut Ctx, frame: *mut Frame) {
+    // SAFETY: the driver is the caller's.
+    unsafe {
+        if is_parallel(ctx) {
+            claim_of((*frame).task.cast()).store(CLAIM_OPEN, Ordering::SeqCst);
+        }
+    }
+}
+
 unsafe fn make_ready(ctx: *mut Ctx, task: *mut Task) {
     // SAFETY: the task is in no queue.
     unsafe {
+        if is_parallel(ctx) {
+            return team::queue::ready_first(ctx, task);
+        }
         (*task).state = TASK_READY;
         (*worker_of(ctx)).head.ready.push_front(task);
     }
@@ -266,7 +300,8 @@ pub unsafe fn begin_stop(generator: *mut Generator) {
     // SAFETY: it stands at a yield.
     unsafe {
         let task = &raw mut (*generator).task;
-        (*task).flags = ((*task).flags & !TASK_CANCEL_ASKED) | TASK_STOPPING | TASK_CANCELLED;
+        set_flags(task, TASK_STOPPING | TASK_CANCELLED);
+        clear_flags(task, TASK_CANCEL_ASKED);
         extra_of(task).panic = Some(Panic::new(Cause::Cancelled, String::new(), no_site()));
         (*(*task).leaf).outcome = OUTCOME_UNWIND;
         (*(*task).leaf).state = FRAME_COMPLETED;
@@ -336,7 +371,7 @@ pub unsafe fn hand_over_end(generator: *mut Generator, driver: *mut Task) -> u32
     unsafe {
         let task = &raw mut (*generator).task;
         let stopped = (*task).flags & TASK_STOPPING != 0;
-        (*task).flags &= !(TASK_STOPPING | TASK_CANCEL_ASKED);
+        clear_flags(task, TASK_STOPPING | TASK_CANCEL_ASKED);
         (*generator).driver = null_mut();
         match extra_if(task).and_then(|extra| extra.panic.take()) {
             Some(panic) if panic.cause == Cause::Panic => {
@@ -408,6 +443,7 @@ unsafe fn settle(ctx: *mut Ctx, generator: *mut Generator) {
         (*task).joiner = null_mut();
         (*node).target = null_mut();
         let frame = (*node).frame;
+        claim_driver(ctx, frame);
         let outcome = hand_over_end(generator, (*frame).task.cast());
         let point = point_of(frame);
         if kind_of(point) == PointKind::GenStop && outcome != OUTCOME_UNWIND {
@@ -423,7 +459,7 @@ unsafe fn orphan_ended(ctx: *mut Ctx, generator: *mut Generator) {
     // SAFETY: nobody refers to it.
     unsafe {
         let world = world_of(ctx);
-        (*world).orphans -= 1;
+        let left = (*world).orphans.fetch_sub(1, Ordering::AcqRel) - 1;
         let panic = extra_if(&raw mut (*generator).task).and_then(|extra| extra.panic.take());
         destroy(ctx, generator);
         if let Some(panic) = panic
@@ -432,6 +468,9 @@ unsafe fn orphan_ended(ctx: *mut Ctx, generator: *mut Generator) {
             (*world).output.release();
             crate::output::emergency(crate::report::panic(&panic));
             crate::start::exit_now(crate::start::PANIC_STATUS);
+        }
+        if left == 0 && is_parallel(ctx) {
+            team::rest::orphans_ended(world);
         }
     }
 }
@@ -458,7 +497,7 @@ pub unsafe fn release(ctx: *mut Ctx, generator: *mut Generator) {
     // SAFETY: the caller's promise.
     unsafe {
         let world = world_of(ctx);
-        if (*world).tearing_down {
+        if (*worker_of(ctx)).tearing_down {
             return;
         }
         if has_ended(generator) {
@@ -469,13 +508,17 @@ pub unsafe fn release(ctx: *mut Ctx, generator: *mut Generator) {
             return destroy(ctx, generator);
         }
         let task = &raw mut (*generator).task;
-        (*world).orphans += 1;
-        (*task).flags |= TASK_ORPHAN;
+        (*world).orphans.fetch_add(1, Ordering::AcqRel);
+        set_flags(task, TASK_ORPHAN);
         (*generator).driver = null_mut();
         if is_at_yield(generator) {
             begin_stop(generator);
-            (*task).state = TASK_READY;
-            (*worker_of(ctx)).head.ready.push(task);
+            if is_parallel(ctx) {
+                team::queue::orion_ready_shared(ctx, task);
+            } else {
+                (*task).state = TASK_READY;
+                (*worker_of(ctx)).head.ready.push(task);
+            }
         } else {
             (*task).joiner = null_mut();
             cancel::request(ctx, task);
@@ -564,9 +607,17 @@ unsafe fn continue_stop(ctx: *mut Ctx, frame: *mut Frame, point: &PointDesc) {
             (*node).target = generator.cast();
             (*generator).task.joiner = node;
             (*generator).driver = (*frame).task.cast();
+            publish_driver(ctx, frame);
+            // From here on the generator may end and its driver go on, where several workers run.
             if at_yield {
                 begin_stop(generator);
                 make_ready(ctx, &raw mut (*generator).task);
+            } else if is_parallel(ctx) {
+                let task = &raw mut (*generator).task;
+                if (*task).flags & (TASK_STOPPING | TASK_CANCELLED) == 0 {
+                    set_flags(task, TASK_CANCEL_ASKED);
+                }
+                team::commit::commit(ctx, task);
             } else if (*generator).task.flags & TASK_STOPPING == 0 {
                 cancel::request(ctx, &raw mut (*generator).task);
             }
@@ -588,12 +639,13 @@ pub unsafe fn park_yield(ctx: *mut Ctx, task: *mut Task, frame: *mut Frame) {
             return;
         }
         // What was asked on the driver's behalf is the driver's affair again.
-        (*task).flags &= !TASK_CANCEL_ASKED;
+        clear_flags(task, TASK_CANCEL_ASKED);
         let node = (*task).joiner;
         if !node.is_null() {
             (*task).joiner = null_mut();
             (*node).target = null_mut();
             (*task.cast::<Generator>()).driver = null_mut();
+            claim_driver(ctx, (*node).frame);
             complete_first(ctx, (*node).frame, OUTCOME_DONE);
         }
     }
@@ -613,6 +665,9 @@ pub unsafe fn park_next(ctx: *mut Ctx, task: *mut Task, frame: *mut Frame, point
         }
         let stands_still = is_unstarted(generator) || is_at_yield(generator);
         let node = node_of(frame, point, 0);
+        if is_parallel(ctx) {
+            return start_driving(ctx, task, frame, node, generator, stands_still);
+        }
         if stands_still {
             set_going(generator);
             make_ready(ctx, &raw mut (*generator).task);
@@ -622,6 +677,39 @@ pub unsafe fn park_next(ctx: *mut Ctx, task: *mut Task, frame: *mut Frame, point
         (*generator).driver = task;
         if cancel::must_unwind(task) {
             cancel::request(ctx, &raw mut (*generator).task);
+        }
+    }
+}
+
+/// The rest of [`park_next`] where several workers run. A generator that is not standing still has parked on its driver's stack, and nobody knows of it
+/// yet: it is let go last.
+unsafe fn start_driving(
+    ctx: *mut Ctx,
+    driver: *mut Task,
+    frame: *mut Frame,
+    node: *mut WaitNode,
+    generator: *mut Generator,
+    stands_still: bool,
+) {
+    // SAFETY: as there. Before the generator is let go nobody completes the driver.
+    unsafe {
+        let task = &raw mut (*generator).task;
+        (*node).target = generator.cast();
+        (*task).joiner = node;
+        (*generator).driver = driver;
+        publish_driver(ctx, frame);
+        // Who asks the driver from now on asks the generator, too.
+        if flags_of(driver).load(Ordering::SeqCst) & TASK_INTERRUPTED != 0
+            && cancel::must_unwind(driver)
+            && (*task).flags & TASK_CANCELLED == 0
+        {
+            set_flags(task, TASK_CANCEL_ASKED);
+        }
+        if stands_still {
+            set_going(generator);
+            make_ready(ctx, task);
+        } else {
+            team::commit::commit(ctx, task);
         }
     }
 }
@@ -638,22 +726,17 @@ pub unsafe fn park_stop(ctx: *mut Ctx, frame: *mut Frame, point: &PointDesc) {
     }
 }
 
-/// A driver that waits for a generator is interrupted: the generator is, and the driver when that has ended. Whether the frame is such a driver.
+/// The generator that a suspended frame waits for (null: it has ended just now), if it is a driver that may be interrupted.
 ///
 /// # Safety
 /// `frame` is the leaf of a waiting task and stands at `point`.
-pub unsafe fn interrupt(ctx: *mut Ctx, frame: *mut Frame, point: &PointDesc) -> bool {
-    // SAFETY: while it waits, the node's target is the generator.
-    unsafe {
-        if kind_of(point) != PointKind::GenNext {
-            return false;
-        }
-        let generator = (*node_of(frame, point, 0)).target.cast::<Task>();
-        if !generator.is_null() {
-            cancel::request(ctx, generator);
-        }
-        true
+#[must_use]
+pub unsafe fn driven(frame: *mut Frame, point: &PointDesc) -> Option<*mut Task> {
+    if kind_of(point) != PointKind::GenNext {
+        return None;
     }
+    // SAFETY: while it waits, the node's target is the generator.
+    unsafe { Some((*node_of(frame, point, 0)).target.cast::<Task>()) }
 }
 
 /// Whether values of a type hold tasks or generators.

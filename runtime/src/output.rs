@@ -6,7 +6,13 @@
 //! Invariants: the log holds exactly what the program wrote and the kernel has not got. The runtime's own reports go to standard error at once, after
 //! what the program wrote before them.
 
-use std::{os::fd::RawFd, sync::atomic::AtomicBool};
+use std::{
+    os::fd::RawFd,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// The log is released when it has grown to this.
 const RELEASE_BYTES: usize = 64 << 10;
@@ -29,14 +35,18 @@ impl Stream {
     }
 }
 
-/// The log.
+/// The log. Any worker may write: each write stays in one piece.
 pub struct Output {
+    log: Mutex<Log>,
+    /// A write failed (closed pipe): what follows is dropped, and the program ends as it would on `SIGPIPE`.
+    broken: AtomicBool,
+}
+
+struct Log {
     bytes: Vec<u8>,
     /// Ends of runs of one stream, in order.
     runs: Vec<(Stream, usize)>,
     line_buffered: bool,
-    /// A write failed (closed pipe): what follows is dropped, and the program ends as it would on `SIGPIPE`.
-    broken: AtomicBool,
     /// Tests read the log instead of the terminal.
     captured: Option<Vec<u8>>,
 }
@@ -54,39 +64,67 @@ impl Output {
         // SAFETY: asks about a descriptor only.
         let terminal = unsafe { libc::isatty(libc::STDOUT_FILENO) == 1 };
         Self {
-            bytes: Vec::new(),
-            runs: Vec::new(),
-            line_buffered: terminal,
+            log: Mutex::new(Log {
+                bytes: Vec::new(),
+                runs: Vec::new(),
+                line_buffered: terminal,
+                captured: None,
+            }),
             broken: AtomicBool::new(false),
-            captured: None,
         }
     }
 
+    fn log(&self) -> MutexGuard<'_, Log> {
+        // A writer that panicked has aborted the process.
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Keeps what is released instead of writing it.
-    pub fn capture(&mut self) {
-        self.captured = Some(Vec::new());
+    pub fn capture(&self) {
+        self.log().captured = Some(Vec::new());
     }
 
     /// What was released since [`Self::capture`].
     #[must_use]
-    pub fn captured(&self) -> &[u8] {
-        self.captured.as_deref().unwrap_or_default()
+    pub fn captured(&self) -> Vec<u8> {
+        self.log().captured.clone().unwrap_or_default()
     }
 
     /// Appends what the program writes.
-    pub fn write(&mut self, stream: Stream, text: &[u8]) {
-        self.bytes.extend_from_slice(text);
-        match self.runs.last_mut() {
-            Some((last, end)) if *last == stream => *end = self.bytes.len(),
-            _ => self.runs.push((stream, self.bytes.len())),
+    pub fn write(&self, stream: Stream, text: &[u8]) {
+        let mut log = self.log();
+        log.bytes.extend_from_slice(text);
+        let end = log.bytes.len();
+        match log.runs.last_mut() {
+            Some((last, run_end)) if *last == stream => *run_end = end,
+            _ => log.runs.push((stream, end)),
         }
-        if self.bytes.len() >= RELEASE_BYTES || (self.line_buffered && text.ends_with(b"\n")) {
-            self.release();
+        if end >= RELEASE_BYTES || (log.line_buffered && text.ends_with(b"\n")) {
+            log.release(&self.broken);
         }
     }
 
     /// Hands the log to the kernel.
-    pub fn release(&mut self) {
+    pub fn release(&self) {
+        self.log().release(&self.broken);
+    }
+
+    /// As [`Self::release`], on a way out on which the log may be in use further up: then it is left alone.
+    pub fn try_release(&self) {
+        if let Ok(mut log) = self.log.try_lock() {
+            log.release(&self.broken);
+        }
+    }
+
+    /// Whether something could not be written.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
+    }
+}
+
+impl Log {
+    fn release(&mut self, broken: &AtomicBool) {
         if self.bytes.is_empty() {
             return;
         }
@@ -96,19 +134,13 @@ impl Output {
             let mut start = 0;
             for &(stream, end) in &self.runs {
                 if !write_all(stream.fd(), &self.bytes[start..end]) {
-                    self.broken.store(true, std::sync::atomic::Ordering::Relaxed);
+                    broken.store(true, Ordering::Relaxed);
                 }
                 start = end;
             }
         }
         self.bytes.clear();
         self.runs.clear();
-    }
-
-    /// Whether something could not be written.
-    #[must_use]
-    pub fn is_broken(&self) -> bool {
-        self.broken.load(std::sync::atomic::Ordering::Relaxed)
     }
 }
 

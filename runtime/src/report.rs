@@ -129,7 +129,9 @@ pub unsafe fn deadlock(world: *mut World) -> String {
 pub unsafe fn live(world: *mut World) -> String {
     // SAFETY: the caller's promise.
     unsafe {
-        let mut out = format!("{} tasks\n", (*world).task_count);
+        let tasks = World::tasks(world);
+        let count = tasks.iter().filter(|&&task| (*task).flags & TASK_GENERATOR == 0).count();
+        let mut out = format!("{count} tasks\n");
         out.push_str(&(*world).io.report().unwrap_or_default());
         write_tasks(&mut out, world);
         out

@@ -4,7 +4,7 @@
 //! creation from `first`, ended ones too while their handles are alive; `live` counts those that have not ended. A scope that has
 //! `ended` has no live task and takes no new one. Scopes are linked in order of creation in the world.
 
-use std::ptr::null_mut;
+use std::{ptr::null_mut, sync::atomic::AtomicBool};
 
 use orion_abi::{Site, WaitNode};
 use orion_fast::task::Task;
@@ -30,6 +30,12 @@ pub struct Scope {
     pub live: u64,
     /// The owner, waiting at `ScopeExit` or `ScopeCancel`.
     pub waiter: *mut WaitNode,
+    /// Guards all of it but the count, where several workers run.
+    pub lock: u32,
+    /// In whose list it stands, where several workers run.
+    pub home: u32,
+    /// `failure` was set and not taken yet: for those who do not hold the lock.
+    pub failed: AtomicBool,
     /// The block has been left.
     pub ended: bool,
     /// Its tasks have been asked to cancel because the scope failed or was left early.
@@ -55,6 +61,9 @@ impl Scope {
             last: null_mut(),
             live: 0,
             waiter: null_mut(),
+            lock: 0,
+            home: 0,
+            failed: AtomicBool::new(false),
             ended: false,
             cancelling: false,
             failure: None,

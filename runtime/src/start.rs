@@ -78,7 +78,7 @@ pub unsafe fn start(program: *const ProgramDesc, words: &[String]) -> i32 {
         let mut config = match config::parse(words.get(1..).unwrap_or_default()) {
             Parsed::Run(config) => *config,
             Parsed::Help => {
-                let mut output = crate::output::Output::new();
+                let output = crate::output::Output::new();
                 output.write(Stream::Out, config::help(name).as_bytes());
                 output.release();
                 return 0;
@@ -170,7 +170,13 @@ impl Job {
                 sched::spawn_main(worker);
             }
             sched::prepare(worker, STACK_BYTES - STACK_RESERVE_BYTES, !resumed);
-            let end = sched::run(worker);
+            let threads = (*world).config.threads as usize;
+            let end = if threads > 1 {
+                let stack = STACK_BYTES - STACK_RESERVE_BYTES;
+                sched::team::run::run(worker, threads, stack, STACK_RESERVE_BYTES)
+            } else {
+                sched::run(worker)
+            };
             finish(world, end)
         }
     }

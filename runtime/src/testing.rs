@@ -101,6 +101,8 @@ pub struct Body {
     pub desc: FnDesc,
     run: Box<BodyFn>,
 }
+// SAFETY: a body that is run by several workers touches what its frame holds only, or what is made to be shared.
+unsafe impl Sync for Body {}
 
 /// Names, types and kinds of a point, before they are leaked.
 #[derive(Default)]
@@ -238,6 +240,16 @@ static TYPES: [&TypeDesc; 8] =
 const RAMPS: usize = 8;
 thread_local! {
     static BODIES: RefCell<Vec<&'static Body>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The functions declared on this thread, for another one.
+pub fn bodies() -> Vec<&'static Body> {
+    BODIES.with_borrow(Clone::clone)
+}
+
+/// Declares functions of another thread on this one.
+pub fn set_bodies(bodies: Vec<&'static Body>) {
+    BODIES.set(bodies);
 }
 
 unsafe extern "C" fn ramp<const N: usize>(ctx: *mut Ctx, at: u32) -> *mut Frame {
@@ -410,7 +422,7 @@ pub fn run(force: Force, seed: u64, real_time: bool) -> Ran {
             other => format!("{other:?}"),
         };
         (*world).output.release();
-        let output = String::from_utf8_lossy((*world).output.captured()).into_owned();
+        let output = String::from_utf8_lossy(&(*world).output.captured()).into_owned();
         Ran { end: text, output, result }
     }
 }

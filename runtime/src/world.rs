@@ -9,20 +9,67 @@
 
 use std::{
     ptr::{null, null_mut},
-    sync::atomic::{AtomicBool, AtomicU32, AtomicU64},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     time::Instant,
 };
 
 use orion_abi::{Ctx, Frame, ProgramDesc, Site, ctx::FRAME_CLASS_COUNT};
 use orion_fast::{
     chan::Chan,
+    sync::is_parallel,
     task::{Task, TaskQueue, WorkerHead},
 };
 
 use crate::{
-    clock::Clock, config::Config, generator::Generator, heap::arena::Arena, io::Io, output::Output,
-    panic::TaskExtra, rng::Rng, scope::Scope, sites::SiteTable, state::Store, timer::TimerHeap,
+    clock::Clock,
+    config::Config,
+    generator::Generator,
+    heap::arena::Arena,
+    io::Io,
+    output::Output,
+    panic::TaskExtra,
+    rng::Rng,
+    sched::team::{Team, lists},
+    scope::Scope,
+    sites::SiteTable,
+    state::Store,
+    timer::TimerHeap,
 };
+
+/// Appends an object to the list between two ends.
+macro_rules! list_push {
+    ($ends:expr, $object:expr) => {{
+        let (first, last) = $ends;
+        (*$object).all_prev = *last;
+        (*$object).all_next = null_mut();
+        if (*last).is_null() {
+            *first = $object;
+        } else {
+            (**last).all_next = $object;
+        }
+        *last = $object;
+    }};
+}
+pub(crate) use list_push;
+
+/// Takes an object out of the list between two ends.
+macro_rules! list_remove {
+    ($ends:expr, $object:expr) => {{
+        let (first, last) = $ends;
+        let (prev, next) = ((*$object).all_prev, (*$object).all_next);
+        if prev.is_null() {
+            *first = next;
+        } else {
+            (*prev).all_next = next;
+        }
+        if next.is_null() {
+            *last = prev;
+        } else {
+            (*next).all_prev = prev;
+        }
+    }};
+}
+pub(crate) use list_remove;
 
 /// How often the world is still rebuilt under `ORION_FORCE=restore`.
 #[derive(Default)]
@@ -33,7 +80,21 @@ pub struct RoundTrips {
     pub skip: u64,
 }
 
-/// A worker: executes tasks. There is one.
+/// What ids are given to.
+#[derive(Clone, Copy)]
+pub enum IdKind {
+    /// Tasks and generators.
+    Task = 0,
+    /// Channels.
+    Chan = 1,
+    /// Scopes.
+    Scope = 2,
+}
+
+/// Ids that a worker takes at a time where several run.
+const ID_BLOCK: u64 = 64;
+
+/// A worker: executes tasks.
 #[repr(C)]
 pub struct Worker {
     /// Context and run queue.
@@ -66,6 +127,14 @@ pub struct Worker {
     pub round_trips: RoundTrips,
     /// Polls until the next preemption, under `--seed` and `ORION_FORCE`.
     pub countdown: u64,
+    /// Tasks that run on the stack of another one at the moment.
+    pub nested: u32,
+    /// Everything is being dropped: handles are not followed.
+    pub tearing_down: bool,
+    /// Why the last `@load` failed, until the program asks.
+    pub load_error: Option<String>,
+    /// What it needs where several workers run.
+    pub team: Team,
 }
 
 /// The run.
@@ -88,18 +157,24 @@ pub struct World {
     pub first_generator: *mut Generator,
     /// Last of them.
     pub last_generator: *mut Generator,
+    /// Guards the lists of scopes, channels and generators where several workers run.
+    pub lists_lock: u32,
+    /// Guards `timers` where several workers run.
+    pub timers_lock: u32,
+    /// Guards `program_rng` and `sites` where several workers run.
+    pub rare_lock: u32,
+    /// What the workers share where several run, or null.
+    pub shared: *mut crate::sched::team::Shared,
     /// Dropped generators whose `defer`s still run.
-    pub orphans: u64,
-    /// Why the last `@load` failed, until the program asks.
-    pub load_error: Option<String>,
-    /// Tasks alive (not freed), the main task included.
-    pub task_count: u64,
+    pub orphans: AtomicU64,
     /// Tasks at `@idle()`, first come first.
     pub idlers: TaskQueue,
     /// Pending timers.
     pub timers: TimerHeap,
     /// Input and output.
     pub io: Io,
+    /// Guards `io` where several workers run.
+    pub io_lock: u32,
     /// Choices of the scheduler.
     pub rng: Rng,
     /// The program's random numbers.
@@ -118,12 +193,6 @@ pub struct World {
     pub args: Vec<String>,
     /// Places in the source that came from a state file.
     pub sites: SiteTable,
-    /// Scopes whose tasks are being walked: ended tasks that lose their handle meanwhile wait in `discarded`.
-    pub walking_scopes: u32,
-    /// See `walking_scopes`.
-    pub discarded: Vec<*mut Task>,
-    /// Everything is being dropped: handles are not followed.
-    pub tearing_down: bool,
     /// When the last checkpoint was written, and at which dispatch. Not saved.
     pub last_save: (Instant, u64),
     /// Flags of the run. Not saved (but for seed and arguments, which are copied above).
@@ -168,6 +237,10 @@ impl Worker {
             forced_polls: 0,
             round_trips: RoundTrips::default(),
             countdown: u64::MAX,
+            nested: 0,
+            tearing_down: false,
+            load_error: None,
+            team: Team::default(),
         })
     }
 
@@ -184,7 +257,8 @@ impl World {
     pub fn new(program: *const ProgramDesc, worker: *mut Worker, config: Config) -> Box<Self> {
         let seed = config.seed.unwrap_or_else(random_seed);
         let mut seeds = Rng::new(seed ^ 0x6f72_696f_6e21);
-        let clock = Clock::new(config.seed.is_some());
+        // Several threads cannot share a clock that they make pass.
+        let clock = Clock::new(config.seed.is_some() && config.threads == 1);
         let args = config.args.clone();
         Box::new(Self {
             program,
@@ -196,14 +270,17 @@ impl World {
             last_chan: null_mut(),
             first_generator: null_mut(),
             last_generator: null_mut(),
-            orphans: 0,
-            load_error: None,
-            task_count: 0,
+            lists_lock: 0,
+            timers_lock: 0,
+            rare_lock: 0,
+            shared: null_mut(),
+            orphans: AtomicU64::new(0),
             idlers: TaskQueue::new(),
             timers: TimerHeap::default(),
             rng: Rng::new(seed),
             program_rng: Rng::new(seeds.next_u64()),
             hash_seed: seeds.next_u64(),
+            io_lock: 0,
             io: Io::new((seeds.next_u64() >> HANDLE_SHIFT) as i64),
             seed,
             next_task_id: 1,
@@ -211,9 +288,6 @@ impl World {
             next_chan_id: 1,
             args,
             sites: SiteTable::default(),
-            walking_scopes: 0,
-            discarded: Vec::new(),
-            tearing_down: false,
             last_save: (Instant::now(), 0),
             config,
             clock,
@@ -253,21 +327,84 @@ impl World {
         tasks
     }
 
+    /// A fresh id. Where several workers run each takes them by the block.
+    ///
+    /// # Safety
+    /// `ctx` heads a worker with a world.
+    pub unsafe fn next_id(ctx: *mut Ctx, kind: IdKind) -> u64 {
+        // SAFETY: the caller's promise; where several workers run the world's counters are accessed as atomics only.
+        unsafe {
+            let world = world_of(ctx);
+            let next = match kind {
+                IdKind::Task => &raw mut (*world).next_task_id,
+                IdKind::Chan => &raw mut (*world).next_chan_id,
+                IdKind::Scope => &raw mut (*world).next_scope_id,
+            };
+            if !is_parallel(ctx) {
+                *next += 1;
+                return *next - 1;
+            }
+            let own = &mut (*worker_of(ctx)).team.ids[kind as usize];
+            if own.is_empty() {
+                let first = AtomicU64::from_ptr(next).fetch_add(ID_BLOCK, Ordering::Relaxed);
+                *own = first..first + ID_BLOCK;
+            }
+            own.start += 1;
+            own.start - 1
+        }
+    }
+
+    /// All workers.
+    ///
+    /// # Safety
+    /// `world` is valid.
+    #[must_use]
+    pub unsafe fn workers(world: *mut Self) -> Vec<*mut Worker> {
+        // SAFETY: what workers share lives as long as the world.
+        unsafe {
+            let shared = (*world).shared.as_ref();
+            shared.map_or_else(|| vec![(*world).worker], |shared| shared.workers.clone())
+        }
+    }
+
+    /// Heads of the lists of free blocks of a class that belong to no worker.
+    ///
+    /// # Safety
+    /// As for [`Self::workers`]; no worker runs.
+    #[must_use]
+    pub unsafe fn spare_blocks(world: *mut Self, class: usize) -> Vec<*mut u8> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let shared = (*world).shared.as_ref();
+            shared.map_or_else(Vec::new, |shared| shared.spare().lists[class].clone())
+        }
+    }
+
+    /// Dispatches of all workers so far.
+    ///
+    /// # Safety
+    /// `world` is valid.
+    #[must_use]
+    pub unsafe fn dispatches(world: *mut Self) -> u64 {
+        // SAFETY: workers live as long as the world.
+        unsafe {
+            let count = |worker: *mut Worker| (*worker).dispatches.load(Ordering::Relaxed);
+            match (*world).shared.as_ref() {
+                None => count((*world).worker),
+                Some(shared) => shared.workers.iter().map(|&worker| count(worker)).sum(),
+            }
+        }
+    }
+
     /// Appends a scope to the world's list.
     ///
     /// # Safety
     /// Both are valid; the scope is not linked.
     pub unsafe fn link_scope(world: *mut Self, scope: *mut Scope) {
-        // SAFETY: linked scopes are alive.
+        // SAFETY: linked ones are alive.
         unsafe {
-            (*scope).all_prev = (*world).last_scope;
-            (*scope).all_next = null_mut();
-            if (*world).last_scope.is_null() {
-                (*world).first_scope = scope;
-            } else {
-                (*(*world).last_scope).all_next = scope;
-            }
-            (*world).last_scope = scope;
+            let ends = (&raw mut (*world).first_scope, &raw mut (*world).last_scope);
+            list_push!(ends, scope);
         }
     }
 
@@ -276,19 +413,10 @@ impl World {
     /// # Safety
     /// The scope is linked.
     pub unsafe fn unlink_scope(world: *mut Self, scope: *mut Scope) {
-        // SAFETY: linked scopes are alive.
+        // SAFETY: linked ones are alive.
         unsafe {
-            let (prev, next) = ((*scope).all_prev, (*scope).all_next);
-            if prev.is_null() {
-                (*world).first_scope = next;
-            } else {
-                (*prev).all_next = next;
-            }
-            if next.is_null() {
-                (*world).last_scope = prev;
-            } else {
-                (*next).all_prev = prev;
-            }
+            let ends = (&raw mut (*world).first_scope, &raw mut (*world).last_scope);
+            list_remove!(ends, scope);
         }
     }
 
@@ -297,16 +425,10 @@ impl World {
     /// # Safety
     /// Both are valid; the channel is not linked.
     pub unsafe fn link_chan(world: *mut Self, chan: *mut Chan) {
-        // SAFETY: linked channels are alive.
+        // SAFETY: linked ones are alive.
         unsafe {
-            (*chan).all_prev = (*world).last_chan;
-            (*chan).all_next = null_mut();
-            if (*world).last_chan.is_null() {
-                (*world).first_chan = chan;
-            } else {
-                (*(*world).last_chan).all_next = chan;
-            }
-            (*world).last_chan = chan;
+            let ends = (&raw mut (*world).first_chan, &raw mut (*world).last_chan);
+            list_push!(ends, chan);
         }
     }
 
@@ -315,19 +437,10 @@ impl World {
     /// # Safety
     /// The channel is linked.
     pub unsafe fn unlink_chan(world: *mut Self, chan: *mut Chan) {
-        // SAFETY: linked channels are alive.
+        // SAFETY: linked ones are alive.
         unsafe {
-            let (prev, next) = ((*chan).all_prev, (*chan).all_next);
-            if prev.is_null() {
-                (*world).first_chan = next;
-            } else {
-                (*prev).all_next = next;
-            }
-            if next.is_null() {
-                (*world).last_chan = prev;
-            } else {
-                (*next).all_prev = prev;
-            }
+            let ends = (&raw mut (*world).first_chan, &raw mut (*world).last_chan);
+            list_remove!(ends, chan);
         }
     }
 }
@@ -385,7 +498,9 @@ pub unsafe fn new_task(ctx: *mut Ctx, id: u64, leaf: *mut Frame, site: *const Si
             leaf,
             state: orion_fast::task::TASK_WAITING,
             flags: 0,
-            pad: [0; 6],
+            end: orion_fast::task::END_OPEN,
+            claim: orion_fast::sync::CLAIM_NONE,
+            failed_scopes: 0,
             joiner: null_mut(),
             scope: null_mut(),
             scope_prev: null_mut(),
@@ -397,7 +512,6 @@ pub unsafe fn new_task(ctx: *mut Ctx, id: u64, leaf: *mut Frame, site: *const Si
         if !leaf.is_null() {
             (*leaf).task = task.cast();
         }
-        (*world_of(ctx)).task_count += 1;
         task
     }
 }
@@ -416,7 +530,6 @@ pub unsafe fn free_task(ctx: *mut Ctx, task: *mut Task) {
             crate::generator::free(ctx, task.cast());
             return;
         }
-        (*world_of(ctx)).task_count -= 1;
         orion_fast::blocks::block_free(ctx, task.cast(), size_of::<Task>());
     }
 }
@@ -452,8 +565,10 @@ pub unsafe fn new_chan(
             id,
             all_prev: null_mut(),
             all_next: null_mut(),
+            lock: 0,
+            home: 0,
         });
-        World::link_chan(world_of(ctx), chan);
+        lists::add_chan(ctx, chan);
         chan
     }
 }
@@ -465,7 +580,7 @@ pub unsafe fn new_chan(
 pub unsafe fn free_chan(ctx: *mut Ctx, chan: *mut Chan) {
     // SAFETY: the channel is the caller's to free.
     unsafe {
-        World::unlink_chan(world_of(ctx), chan);
+        lists::remove_chan(ctx, chan);
         let bytes = (*chan).cap * (*chan).elem_bytes as usize;
         if bytes != 0 {
             orion_fast::blocks::block_free(ctx, (*chan).buf, bytes);
@@ -483,7 +598,7 @@ pub unsafe fn new_scope(ctx: *mut Ctx, id: u64, owner: *mut Task, site: *const S
     unsafe {
         let scope = orion_fast::blocks::block_alloc(ctx, size_of::<Scope>()).cast::<Scope>();
         scope.write(Scope::new(id, owner, site));
-        World::link_scope(world_of(ctx), scope);
+        lists::add_scope(ctx, scope);
         scope
     }
 }
@@ -495,7 +610,7 @@ pub unsafe fn new_scope(ctx: *mut Ctx, id: u64, owner: *mut Task, site: *const S
 pub unsafe fn free_scope(ctx: *mut Ctx, scope: *mut Scope) {
     // SAFETY: the scope is the caller's to free.
     unsafe {
-        World::unlink_scope(world_of(ctx), scope);
+        lists::remove_scope(ctx, scope);
         drop((*scope).failure.take());
         orion_fast::blocks::block_free(ctx, scope.cast(), size_of::<Scope>());
     }

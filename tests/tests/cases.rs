@@ -9,7 +9,7 @@
 //!
 //! A mode is an optimisation level with or without forced suspension: `ORION_FORCE=suspend` makes
 //! every suspend point really suspend, `ORION_FORCE=restore` saves, drops and rebuilds the frames
-//! at each. What a program prints must be the same in all of them, and in all of them nothing may be
+//! at each; one mode runs on several threads. What a program prints must be the same in all of them, and in all of them nothing may be
 //! alive at a normal end (`ORION_CHECK=leaks`).
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -25,15 +25,21 @@ struct Mode {
     name: &'static str,
     level: u8,
     force: Option<&'static str>,
+    /// On several threads (`$ORION_TEST_THREADS`, 4 unless told).
+    threads: bool,
 }
 
-const MODES: [Mode; 5] = [
-    Mode { name: "O0", level: 0, force: None },
-    Mode { name: "O2", level: 2, force: None },
-    Mode { name: "suspend-O0", level: 0, force: Some("suspend") },
-    Mode { name: "suspend", level: 2, force: Some("suspend") },
-    Mode { name: "restore", level: 2, force: Some("restore") },
+const MODES: [Mode; 6] = [
+    Mode { name: "O0", level: 0, force: None, threads: false },
+    Mode { name: "O2", level: 2, force: None, threads: false },
+    Mode { name: "suspend-O0", level: 0, force: Some("suspend"), threads: false },
+    Mode { name: "suspend", level: 2, force: Some("suspend"), threads: false },
+    Mode { name: "restore", level: 2, force: Some("restore"), threads: false },
+    Mode { name: "threads", level: 2, force: None, threads: true },
 ];
+
+/// A case whose output depends on the order that tasks have on one thread says so in its first comment, and why.
+const ONE_THREAD: &str = "(one thread: ";
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -50,7 +56,10 @@ fn main() -> ExitCode {
     }
     for (folder, status) in [("run", 0), ("../examples", 0), ("panic", 101)] {
         for case in cases(folder) {
-            for mode in &MODES {
+            let source = fs::read_to_string(root().join(&case)).unwrap_or_default();
+            let is_ordered =
+                source.lines().any(|line| line.starts_with("//") && line.contains(ONE_THREAD));
+            for mode in MODES.iter().filter(|mode| !(mode.threads && is_ordered)) {
                 let compiler = compiler.clone();
                 let run = move |case: &Path| check_run(&compiler, case, mode, status);
                 trials.push(trial(&case, Some(mode.name), run));
@@ -166,6 +175,10 @@ fn check_run(compiler: &Compiler, case: &Path, mode: &Mode, status: i32) -> Resu
     command.current_dir(root()).env_remove("ORION_FORCE").env("ORION_CHECK", "leaks");
     if let Some(force) = mode.force {
         command.env("ORION_FORCE", force);
+    }
+    if mode.threads {
+        let threads = std::env::var("ORION_TEST_THREADS").unwrap_or_else(|_| "4".into());
+        command.args(["--threads", &threads]);
     }
     let arguments = fs::read_to_string(beside(case, "args")).unwrap_or_default();
     command.args(arguments.lines());

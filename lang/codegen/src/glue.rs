@@ -6,13 +6,16 @@
 //! whose count is negative is immortal; it is neither counted nor freed.
 //!
 //! Counts: retain adds one unless the count is negative; release takes one off when more than one is left, and else calls a helper, which looks whether the object is immortal.
+//! Where several workers run they do that atomically, in functions of their own: one predicted test of a word of the context, which never changes.
 
 use std::mem::offset_of;
 
 use inkwell::IntPredicate;
+use inkwell::basic_block::BasicBlock;
 use inkwell::module::Linkage;
 use inkwell::types::{BasicTypeEnum, FunctionType};
 use inkwell::values::{FunctionValue, IntValue, PointerValue};
+use orion_abi::Ctx;
 use orion_abi::desc::{ARM_RECV, ARM_SEND};
 use orion_abi::frame::SelectArm;
 use orion_abi::object::{BoxedObject, ListObject};
@@ -135,7 +138,7 @@ impl<'c, 'p> Cx<'c, 'p> {
         self.helper(name, fn_ty, |cx, ir, function| {
             let value = function.get_nth_param(1).expect("(ctx, value)");
             match cx.counted(ty) {
-                Some(odd) => emit_increment(ir, value.into_pointer_value(), odd),
+                Some(odd) => cx.emit_increment(ir, function, value.into_pointer_value(), odd),
                 None => cx.emit_visit(ir, function, ty, value, "orion_retain"),
             }
         })
@@ -226,10 +229,19 @@ impl<'c, 'p> Cx<'c, 'p> {
         let ctx = function.get_nth_param(0).expect("(ctx, value)");
         let (shared, last, done) = (ir.block("shared"), ir.block("last"), ir.block("done"));
         skip_odd(ir, object, odd, done);
-        let count = ir.load_int(object, Class::Head, "count");
+        let count = ir.load_count(object);
         let more = ir.icmp(IntPredicate::SGT, count, ir.int(1), "more");
         ir.cond(more, shared, last);
         ir.at(shared);
+        let (plain, atomic) = (ir.block("plain"), ir.block("atomic"));
+        emit_is_alone(ir, ctx.into_pointer_value(), plain, atomic);
+        ir.at(atomic);
+        let less = self.less_fn();
+        let was_last = ir.call(less, &[object.into()], "last").expect("a condition");
+        let none = self.t.i32.const_zero();
+        let was_last = ir.icmp(IntPredicate::NE, was_last.into_int_value(), none, "");
+        ir.cond(was_last, last, done);
+        ir.at(plain);
         let less = ir.b.build_int_nsw_sub(count, ir.int(1), "").expect("integers");
         ir.store(less, object, Class::Head);
         ir.br(done);
@@ -242,6 +254,66 @@ impl<'c, 'p> Cx<'c, 'p> {
             let desc = self.type_desc(ty);
             ir.call(slow, &[ctx, object.into(), desc.into()], "");
         }
+        ir.br(done);
+        ir.at(done);
+        ir.ret(None);
+    }
+
+    /// `(object) -> 1` when it was the last count: the count is one again then, and nobody else's.
+    fn less_fn(&mut self) -> FunctionValue<'c> {
+        let ty = fn_type(&self.t, Some(self.t.i32.into()), &[self.t.ptr.into()]);
+        self.helper("count.less.atomic".to_owned(), ty, |cx, ir, function| {
+            cx.enum_attribute(function, "noinline");
+            cx.enum_attribute(function, "cold");
+            let [object] = params(function);
+            let object = object.into_pointer_value();
+            let (last, others) = (ir.block("last"), ir.block("others"));
+            let before = ir.add_atomically(object, -1);
+            let one = ir.icmp(IntPredicate::EQ, before, ir.int(1), "one");
+            ir.cond(one, last, others);
+            ir.at(last);
+            ir.store(ir.int(1), object, Class::Head);
+            ir.ret(Some(ir.int32(1).into()));
+            ir.at(others);
+            ir.ret(Some(ir.int32(0).into()));
+        })
+    }
+
+    /// `(object)`: one count more.
+    fn more_fn(&mut self) -> FunctionValue<'c> {
+        let ty = fn_type(&self.t, None, &[self.t.ptr.into()]);
+        self.helper("count.more.atomic".to_owned(), ty, |cx, ir, function| {
+            cx.enum_attribute(function, "noinline");
+            cx.enum_attribute(function, "cold");
+            let [object] = params(function);
+            ir.add_atomically(object.into_pointer_value(), 1);
+            ir.ret(None);
+        })
+    }
+
+    fn emit_increment(
+        &mut self,
+        ir: &Ir<'c>,
+        function: FunctionValue<'c>,
+        object: PointerValue<'c>,
+        odd: Odd,
+    ) {
+        let ctx = function.get_nth_param(0).expect("(ctx, value)").into_pointer_value();
+        let (mortal, done) = (ir.block("mortal"), ir.block("done"));
+        skip_odd(ir, object, odd, done);
+        let count = ir.load_count(object);
+        let immortal = ir.icmp(IntPredicate::SLT, count, ir.int(0), "immortal");
+        ir.cond(immortal, done, mortal);
+        ir.at(mortal);
+        let (plain, atomic) = (ir.block("plain"), ir.block("atomic"));
+        emit_is_alone(ir, ctx, plain, atomic);
+        ir.at(atomic);
+        let more = self.more_fn();
+        ir.call(more, &[object.into()], "");
+        ir.br(done);
+        ir.at(plain);
+        let more = ir.b.build_int_nsw_add(count, ir.int(1), "").expect("integers");
+        ir.store(more, object, Class::Head);
         ir.br(done);
         ir.at(done);
         ir.ret(None);
@@ -306,7 +378,7 @@ impl<'c, 'p> Cx<'c, 'p> {
             if cx.layouts.is_boxed(ty) {
                 skip_odd(ir, object, Odd::Word, unshared);
             }
-            let count = ir.load_int(object, Class::Head, "count");
+            let count = ir.load_count(object);
             let one = ir.icmp(IntPredicate::EQ, count, ir.int(1), "one");
             ir.likely(one, unshared, shared);
             ir.at(shared);
@@ -339,7 +411,7 @@ impl<'c, 'p> Cx<'c, 'p> {
             let [ctx, list] = params(function);
             let object = list.into_pointer_value();
             let (owned, full, append) = (ir.block("owned"), ir.block("full"), ir.block("append"));
-            let count = ir.load_int(object, Class::Head, "count");
+            let count = ir.load_count(object);
             let one = ir.icmp(IntPredicate::EQ, count, ir.int(1), "one");
             ir.likely(one, owned, full);
             ir.at(owned);
@@ -531,12 +603,7 @@ pub fn elements_of<'c>(ir: &Ir<'c>, object: PointerValue<'c>) -> PointerValue<'c
 }
 
 /// Goes to `skip` when the pointer is none, and on in a new block when it is an object.
-fn skip_odd<'c>(
-    ir: &Ir<'c>,
-    object: PointerValue<'c>,
-    odd: Odd,
-    skip: inkwell::basic_block::BasicBlock<'c>,
-) {
+fn skip_odd<'c>(ir: &Ir<'c>, object: PointerValue<'c>, odd: Odd, skip: BasicBlock<'c>) {
     let none: IntValue<'c> = match odd {
         Odd::Never => return,
         Odd::Null => ir.b.build_is_null(object, "null").expect("a pointer"),
@@ -554,7 +621,7 @@ fn skip_odd<'c>(
 /// Returns from a helper when the object is immortal.
 fn skip_immortal(ir: &Ir<'_>, object: PointerValue<'_>) {
     let (mortal, immortal) = (ir.block("mortal"), ir.block("immortal"));
-    let count = ir.load_int(object, Class::Head, "count");
+    let count = ir.load_count(object);
     let is_immortal = ir.icmp(IntPredicate::SLT, count, ir.int(0), "");
     ir.cond(is_immortal, immortal, mortal);
     ir.at(immortal);
@@ -562,16 +629,15 @@ fn skip_immortal(ir: &Ir<'_>, object: PointerValue<'_>) {
     ir.at(mortal);
 }
 
-fn emit_increment<'c>(ir: &Ir<'c>, object: PointerValue<'c>, odd: Odd) {
-    let (mortal, done) = (ir.block("mortal"), ir.block("done"));
-    skip_odd(ir, object, odd, done);
-    let count = ir.load_int(object, Class::Head, "count");
-    let immortal = ir.icmp(IntPredicate::SLT, count, ir.int(0), "immortal");
-    ir.cond(immortal, done, mortal);
-    ir.at(mortal);
-    let more = ir.b.build_int_nsw_add(count, ir.int(1), "").expect("integers");
-    ir.store(more, object, Class::Head);
-    ir.br(done);
-    ir.at(done);
-    ir.ret(None);
+/// Goes to `alone` where one worker runs, else to `several`.
+fn emit_is_alone<'c>(
+    ir: &Ir<'c>,
+    ctx: PointerValue<'c>,
+    alone: BasicBlock<'c>,
+    several: BasicBlock<'c>,
+) {
+    let at = ir.offset(ctx, offset_of!(Ctx, force) as u64, "");
+    let force = ir.load_constant(at, "force");
+    let is_zero = ir.icmp(IntPredicate::EQ, force, ir.int(0), "alone");
+    ir.likely(is_zero, alone, several);
 }

@@ -20,7 +20,7 @@ use inkwell::values::{
     InstructionOpcode, InstructionValue, IntValue, MetadataValue, Operand, PointerValue,
     StructValue,
 };
-use inkwell::{AddressSpace, AtomicOrdering, IntPredicate};
+use inkwell::{AddressSpace, AtomicOrdering, AtomicRMWBinOp, IntPredicate};
 
 /// A value of any first-class type.
 pub type Value<'c> = BasicValueEnum<'c>;
@@ -76,6 +76,8 @@ pub struct Marks<'c> {
     payload_ptr: MetadataValue<'c>,
     payload: MetadataValue<'c>,
     likely: MetadataValue<'c>,
+    invariant_kind: u32,
+    nothing: MetadataValue<'c>,
     sp: MetadataValue<'c>,
 }
 
@@ -104,6 +106,8 @@ impl<'c> Marks<'c> {
             payload_ptr: access(class("pointer", payload)),
             payload: access(payload),
             likely,
+            invariant_kind: context.get_kind_id("invariant.load"),
+            nothing: context.metadata_node(&[]),
             sp: context.metadata_node(&[context.metadata_string("rsp").into()]),
         }
     }
@@ -205,6 +209,31 @@ impl<'c> Ir<'c> {
         load.set_atomic_ordering(AtomicOrdering::Monotonic).expect("loads may be atomic");
         load.set_alignment(8).expect("eight is a power of two");
         value
+    }
+
+    /// A load of an i64 that never changes while a program runs.
+    pub fn load_constant(&self, ptr: PointerValue<'c>, name: &str) -> IntValue<'c> {
+        let value = self.load_int(ptr, Class::Any, name);
+        let load = value.as_instruction_value().expect("a load is an instruction");
+        load.set_metadata(self.marks.nothing, self.marks.invariant_kind)
+            .expect("loads take metadata");
+        value
+    }
+
+    /// A load of an object's count, which other owners may change meanwhile. (On x86-64 it needs no fence to be ordered as the counts' rules demand.)
+    pub fn load_count(&self, object: PointerValue<'c>) -> IntValue<'c> {
+        let value = self.load_int(object, Class::Head, "count");
+        let load = value.as_instruction_value().expect("a load is an instruction");
+        load.set_atomic_ordering(AtomicOrdering::Unordered).expect("loads may be atomic");
+        load.set_alignment(8).expect("eight is a power of two");
+        value
+    }
+
+    /// Adds to an object's count, atomically; what it was.
+    pub fn add_atomically(&self, object: PointerValue<'c>, change: i64) -> IntValue<'c> {
+        let change = self.t.i64.const_int(change.cast_unsigned(), true);
+        let order = AtomicOrdering::AcquireRelease;
+        ok(self.b.build_atomicrmw(AtomicRMWBinOp::Add, object, change, order))
     }
 
     /// A store.

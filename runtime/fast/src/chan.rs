@@ -16,6 +16,7 @@ use orion_abi::{
 };
 
 use crate::{
+    sync::{Alone, Policy, is_parallel},
     task::{TASK_INTERRUPTED, TASK_WAITING, Task, WorkerHead, complete},
     wait::{NODE_HAS_SIBLINGS, NODE_NATIVE, WaitQueue},
 };
@@ -51,6 +52,10 @@ pub struct Chan {
     pub all_prev: *mut Chan,
     /// As above.
     pub all_next: *mut Chan,
+    /// Guards everything but the count and the neighbours, where several workers run.
+    pub lock: u32,
+    /// In whose list it stands, where several workers run.
+    pub home: u32,
 }
 
 unsafe extern "C" {
@@ -64,6 +69,28 @@ unsafe extern "C" {
     fn orion_run_spawned(ctx: *mut Ctx) -> u32;
     /// While schedules are explored: 1 when a ready operation suspends all the same.
     fn orion_explore_suspends(ctx: *mut Ctx) -> u32;
+    /// `orion_try_send` where several workers run.
+    fn orion_send_shared(ctx: *mut Ctx, chan: *mut u8, value: *mut u8) -> u32;
+    /// `orion_try_recv` where several workers run.
+    fn orion_recv_shared(ctx: *mut Ctx, chan: *mut u8, destination: *mut u8) -> u32;
+}
+
+/// Takes the first waiter that is the caller's to complete out of a queue, or null.
+#[inline(always)]
+unsafe fn next_waiter<P: Policy>(queue: *mut WaitQueue) -> *mut WaitNode {
+    // SAFETY: linked nodes are valid.
+    unsafe {
+        loop {
+            let node = (*queue).head;
+            if node.is_null() {
+                return node;
+            }
+            (*queue).unlink(node);
+            if P::claims(node) {
+                return node;
+            }
+        }
+    }
 }
 
 /// Copies a value; the sizes that occur most are single moves.
@@ -119,39 +146,41 @@ pub unsafe fn wake(ctx: *mut Ctx, node: *mut WaitNode, closed: u32) {
     }
 }
 
-/// Sends if that is possible at once: `OUTCOME_DONE`, `OUTCOME_CLOSED` or `OUTCOME_BLOCK`. The value is moved out on DONE.
+/// Sends if that is possible at once: `OUTCOME_DONE`, `OUTCOME_CLOSED` or `OUTCOME_BLOCK`, and the waiter that is to be woken, or null. The value is
+/// moved out on DONE.
 ///
 /// # Safety
-/// `chan` is alive; `value` holds a value of its element type.
+/// `chan` is alive, and locked where several workers run; `value` holds a value of its element type.
 #[inline(always)]
-pub unsafe fn send_now(ctx: *mut Ctx, chan: *mut Chan, value: *const u8) -> u32 {
+pub unsafe fn send_now<P: Policy>(chan: *mut Chan, value: *const u8) -> (u32, *mut WaitNode) {
+    let nobody = core::ptr::null_mut();
     // SAFETY: the invariants at the top of the file.
     unsafe {
         if (*chan).closed != 0 {
-            return OUTCOME_CLOSED;
+            return (OUTCOME_CLOSED, nobody);
         }
-        let receiver = (*chan).receivers.head;
+        let receiver = next_waiter::<P>(&raw mut (*chan).receivers);
         if !receiver.is_null() {
-            (*chan).receivers.unlink(receiver);
             copy_value(value, (*receiver).value, (*chan).elem_bytes);
-            wake(ctx, receiver, 0);
-            return OUTCOME_DONE;
+            return (OUTCOME_DONE, P::served(receiver, 0));
         }
         if (*chan).len < (*chan).cap {
             copy_value(value, place(chan, (*chan).len), (*chan).elem_bytes);
             (*chan).len += 1;
-            return OUTCOME_DONE;
+            return (OUTCOME_DONE, nobody);
         }
-        OUTCOME_BLOCK
+        (OUTCOME_BLOCK, nobody)
     }
 }
 
-/// Receives if that is possible at once: `OUTCOME_DONE` (the value is at `destination`), `OUTCOME_CLOSED` or `OUTCOME_BLOCK`.
+/// Receives if that is possible at once: `OUTCOME_DONE` (the value is at `destination`), `OUTCOME_CLOSED` or `OUTCOME_BLOCK`, and the waiter that is
+/// to be woken, or null.
 ///
 /// # Safety
-/// `chan` is alive; `destination` has room for an element.
+/// `chan` is alive, and locked where several workers run; `destination` has room for an element.
 #[inline(always)]
-pub unsafe fn recv_now(ctx: *mut Ctx, chan: *mut Chan, destination: *mut u8) -> u32 {
+pub unsafe fn recv_now<P: Policy>(chan: *mut Chan, destination: *mut u8) -> (u32, *mut WaitNode) {
+    let nobody = core::ptr::null_mut();
     // SAFETY: the invariants at the top of the file.
     unsafe {
         if (*chan).len > 0 {
@@ -161,23 +190,52 @@ pub unsafe fn recv_now(ctx: *mut Ctx, chan: *mut Chan, destination: *mut u8) -> 
                 (*chan).head = 0;
             }
             (*chan).len -= 1;
-            let sender = (*chan).senders.head;
-            if !sender.is_null() {
-                (*chan).senders.unlink(sender);
-                copy_value((*sender).value, place(chan, (*chan).len), (*chan).elem_bytes);
-                (*chan).len += 1;
-                wake(ctx, sender, 0);
+            let sender = next_waiter::<P>(&raw mut (*chan).senders);
+            if sender.is_null() {
+                return (OUTCOME_DONE, nobody);
             }
-            return OUTCOME_DONE;
+            copy_value((*sender).value, place(chan, (*chan).len), (*chan).elem_bytes);
+            (*chan).len += 1;
+            return (OUTCOME_DONE, P::served(sender, 0));
         }
-        let sender = (*chan).senders.head;
+        let sender = next_waiter::<P>(&raw mut (*chan).senders);
         if !sender.is_null() {
-            (*chan).senders.unlink(sender);
             copy_value((*sender).value, destination, (*chan).elem_bytes);
-            wake(ctx, sender, 0);
-            return OUTCOME_DONE;
+            return (OUTCOME_DONE, P::served(sender, 0));
         }
-        if (*chan).closed != 0 { OUTCOME_CLOSED } else { OUTCOME_BLOCK }
+        (if (*chan).closed != 0 { OUTCOME_CLOSED } else { OUTCOME_BLOCK }, nobody)
+    }
+}
+
+/// [`send_now`] on the one worker.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+unsafe fn send_alone(ctx: *mut Ctx, chan: *mut Chan, value: *const u8) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (outcome, woken) = send_now::<Alone>(chan, value);
+        if !woken.is_null() {
+            wake(ctx, woken, 0);
+        }
+        outcome
+    }
+}
+
+/// [`recv_now`] on the one worker.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+unsafe fn recv_alone(ctx: *mut Ctx, chan: *mut Chan, destination: *mut u8) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (outcome, woken) = recv_now::<Alone>(chan, destination);
+        if !woken.is_null() {
+            wake(ctx, woken, 0);
+        }
+        outcome
     }
 }
 
@@ -273,11 +331,11 @@ pub unsafe extern "C" fn orion_try_send(ctx: *mut Ctx, chan: *mut u8, value: *mu
     // SAFETY: the caller's promise.
     unsafe {
         let to = chan.cast::<Chan>();
-        if !chan.is_null()
+        if (*ctx).force == 0
+            && !chan.is_null()
             && (*to).len < (*to).cap
             && (*to).receivers.is_empty()
             && (*to).closed == 0
-            && (*ctx).force == 0
         {
             copy_value(value, place(to, (*to).len), (*to).elem_bytes);
             (*to).len += 1;
@@ -331,11 +389,14 @@ unsafe fn wait_natively(ctx: *mut Ctx, chan: *mut Chan, value: *mut u8, kind: u3
 pub unsafe extern "C" fn orion_try_send_slow(ctx: *mut Ctx, chan: *mut u8, value: *mut u8) -> u32 {
     // SAFETY: the caller's promise. Only a forged state file can hold a null channel where one is used.
     unsafe {
+        if is_parallel(ctx) {
+            return orion_send_shared(ctx, chan, value);
+        }
         if chan.is_null() {
             return OUTCOME_CLOSED;
         }
         if tries_first(ctx) {
-            let mut outcome = send_now(ctx, chan.cast(), value);
+            let mut outcome = send_alone(ctx, chan.cast(), value);
             if outcome == OUTCOME_BLOCK {
                 outcome = wait_natively(ctx, chan.cast(), value, ARM_SEND);
             }
@@ -356,7 +417,7 @@ pub unsafe extern "C" fn orion_try_recv(ctx: *mut Ctx, chan: *mut u8, destinatio
     // SAFETY: the caller's promise.
     unsafe {
         let from = chan.cast::<Chan>();
-        if !chan.is_null() && (*from).len > 0 && (*from).senders.is_empty() && (*ctx).force == 0 {
+        if (*ctx).force == 0 && !chan.is_null() && (*from).len > 0 && (*from).senders.is_empty() {
             let head = (*from).head;
             let size = (*from).elem_bytes;
             copy_value((*from).buf.wrapping_add(head * size as usize), destination, size);
@@ -381,11 +442,14 @@ pub unsafe extern "C" fn orion_try_recv_slow(
 ) -> u32 {
     // SAFETY: the caller's promise.
     unsafe {
+        if is_parallel(ctx) {
+            return orion_recv_shared(ctx, chan, destination);
+        }
         if chan.is_null() {
             return OUTCOME_CLOSED;
         }
         if tries_first(ctx) {
-            let mut outcome = recv_now(ctx, chan.cast(), destination);
+            let mut outcome = recv_alone(ctx, chan.cast(), destination);
             if outcome == OUTCOME_BLOCK {
                 outcome = wait_natively(ctx, chan.cast(), destination, ARM_RECV);
             }

@@ -1,7 +1,29 @@
 //! Reference counts of heap objects.
 //!
 //! Every counted object (`str`, lists, boxed data, closures, channels, scopes) begins with its count as an `i64`; a negative one marks an
-//! immortal object that is never counted.
+//! immortal object that is never counted. Counts are plain on one worker and atomic on several: one predicted test of a global.
+//! Whoever takes the last count away, or finds an object unshared, sees everything that other owners did to it before.
+
+use core::sync::atomic::{AtomicI64, AtomicU8, Ordering};
+
+unsafe extern "C" {
+    /// 1 where several workers run; set before the first of them starts.
+    static orion_parallel: AtomicU8;
+}
+
+/// Whether counts are atomic.
+#[inline(always)]
+fn is_shared() -> bool {
+    // SAFETY: the runtime defines it.
+    unsafe { orion_parallel.load(Ordering::Relaxed) != 0 }
+}
+
+/// The count of an object.
+#[inline(always)]
+unsafe fn count_of<'a>(object: *mut u8) -> &'a AtomicI64 {
+    // SAFETY: the first word of a counted object is its count, and the object outlives the borrow.
+    unsafe { AtomicI64::from_ptr(object.cast()) }
+}
 
 /// Counts `object` once more.
 ///
@@ -9,11 +31,14 @@
 /// `object` points to a live counted object.
 #[inline(always)]
 pub unsafe fn retain(object: *mut u8) {
-    let count = object.cast::<i64>();
-    // SAFETY: the first word of a counted object is its count.
-    unsafe {
-        if *count >= 0 {
-            *count += 1;
+    // SAFETY: the caller's promise.
+    let count = unsafe { count_of(object) };
+    let now = count.load(Ordering::Relaxed);
+    if now >= 0 {
+        if is_shared() {
+            count.fetch_add(1, Ordering::Relaxed);
+        } else {
+            count.store(now + 1, Ordering::Relaxed);
         }
     }
 }
@@ -25,13 +50,31 @@ pub unsafe fn retain(object: *mut u8) {
 #[inline(always)]
 #[must_use]
 pub unsafe fn release(object: *mut u8) -> bool {
-    let count = object.cast::<i64>();
-    // SAFETY: as above.
-    unsafe {
-        if *count < 0 {
-            return false;
-        }
-        *count -= 1;
-        *count == 0
+    // SAFETY: the caller's promise.
+    let count = unsafe { count_of(object) };
+    let now = count.load(Ordering::Acquire);
+    if now < 0 {
+        return false;
     }
+    if now == 1 {
+        // The caller's is the only one: nobody else can count it.
+        count.store(0, Ordering::Relaxed);
+        return true;
+    }
+    if is_shared() {
+        return count.fetch_sub(1, Ordering::AcqRel) == 1;
+    }
+    count.store(now - 1, Ordering::Relaxed);
+    false
+}
+
+/// Whether the caller's count is the only one.
+///
+/// # Safety
+/// As for [`release`].
+#[inline(always)]
+#[must_use]
+pub unsafe fn is_unshared(object: *mut u8) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { count_of(object) }.load(Ordering::Acquire) == 1
 }

@@ -6,13 +6,14 @@
 //! proper uses the very same functions from its static library, so a layout or an invariant is written once.
 //!
 //! Invariants: what lies in this crate touches memory through the context pointer and its arguments only (no thread-local storage,
-//! no statics); every slow path is an `extern "C"` function named `orion_*_slow`, which the runtime defines. One worker runs at
-//! a time; nothing here is atomic but the context's limit.
+//! no statics); every slow path is an `extern "C"` function named `orion_*_slow`, which the runtime defines. On one worker
+//! nothing here is atomic but the context's limit; where several run, every function that touches what they share goes out of line first (see [`sync`]).
 
 #![no_std]
 
 pub mod blocks;
 pub mod chan;
 pub mod count;
+pub mod sync;
 pub mod task;
 pub mod wait;

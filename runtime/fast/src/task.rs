@@ -11,7 +11,15 @@ use orion_abi::{
     outcome::{OUTCOME_BLOCK, OUTCOME_DONE},
 };
 
+use crate::sync::is_parallel;
+
 unsafe extern "C" {
+    /// Makes a task ready whose leaf is complete, where several workers run.
+    fn orion_ready_shared(ctx: *mut Ctx, task: *mut Task);
+    /// `orion_try_yield` where several workers run.
+    fn orion_yield_shared(ctx: *mut Ctx) -> u32;
+    /// Suspending at any point.
+    fn orion_park(ctx: *mut Ctx, frame: *mut Frame);
     /// What an operation that would block answers: `OUTCOME_BLOCK`, or `OUTCOME_UNWIND` when a cancellation is due.
     fn orion_would_block_slow(ctx: *mut Ctx) -> u32;
 }
@@ -24,6 +32,15 @@ pub const TASK_RUNNING: u8 = 1;
 pub const TASK_WAITING: u8 = 2;
 /// `Task::state`: over; the task lives on for its handle.
 pub const TASK_ENDED: u8 = 3;
+/// `Task::state`, where several workers run: its body has suspended, and what it waits for is registered once the worker has left its stack.
+pub const TASK_PARKING: u8 = 4;
+
+/// `Task::end`: running, or on its way to its end.
+pub const END_OPEN: u8 = 0;
+/// `Task::end`: locked.
+pub const END_LOCKED: u8 = 1;
+/// `Task::end`: it has ended, and belongs to its handle.
+pub const END_REACHED: u8 = 2;
 
 /// `Task::flags`: a handle on it exists, which will be joined, cancelled or detached.
 pub const TASK_HANDLE: u8 = 1;
@@ -55,8 +72,12 @@ pub struct Task {
     pub state: u8,
     /// `TASK_*`, the flags.
     pub flags: u8,
-    /// Zero.
-    pub pad: [u8; 6],
+    /// `END_*`, where several workers run: guards `joiner` and `TASK_HANDLE`.
+    pub end: u8,
+    /// `CLAIM_*` of [`crate::sync`], where several workers run.
+    pub claim: u8,
+    /// Scopes that it owns, that have failed, and whose failure it has not taken up.
+    pub failed_scopes: u32,
     /// Who waits for its end (a node of kind `ARM_JOIN`), or null.
     pub joiner: *mut WaitNode,
     /// The scope it was spawned in; counted. Never null but for the main task.
@@ -254,6 +275,10 @@ pub unsafe fn complete(ctx: *mut Ctx, frame: *mut Frame, outcome: u32) {
         (*frame).outcome = outcome;
         (*frame).state = FRAME_COMPLETED;
         let task = (*frame).task.cast::<Task>();
+        if is_parallel(ctx) {
+            orion_ready_shared(ctx, task);
+            return;
+        }
         (*task).state = TASK_READY;
         (*ctx.cast::<WorkerHead>()).ready.push(task);
     }
@@ -268,6 +293,9 @@ pub unsafe extern "C" fn orion_try_yield(ctx: *mut Ctx) -> u32 {
     // SAFETY: the context heads a worker.
     unsafe {
         let head = ctx.cast::<WorkerHead>();
+        if is_parallel(ctx) {
+            return orion_yield_shared(ctx);
+        }
         if (*head).ready.is_empty() && (*ctx).force == 0 {
             (*head).lone_yields += 1;
             if (*head).lone_yields % LONE_YIELDS != 0 {
@@ -289,6 +317,9 @@ pub unsafe extern "C" fn orion_try_yield(ctx: *mut Ctx) -> u32 {
 pub unsafe extern "C" fn orion_park_yield(ctx: *mut Ctx, frame: *mut Frame) {
     // SAFETY: the running task is the worker's alone; the frame is complete.
     unsafe {
+        if is_parallel(ctx) {
+            return orion_park(ctx, frame);
+        }
         let task = (*ctx).task.cast::<Task>();
         (*frame).task = task.cast();
         (*task).leaf = frame;

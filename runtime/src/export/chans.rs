@@ -4,11 +4,14 @@ use orion_abi::{
     Ctx, Site, TypeDesc,
     outcome::{STATUS_RETURNED, STATUS_UNWINDING},
 };
-use orion_fast::chan::{Chan, wake};
+use orion_fast::{
+    chan::{Chan, wake},
+    sync::is_parallel,
+};
 
 use crate::{
-    sched::fail,
-    world::{new_chan, world_of},
+    sched::{fail, team},
+    world::{IdKind, World, new_chan},
 };
 
 /// Largest buffer of a channel, in bytes.
@@ -35,9 +38,7 @@ pub unsafe extern "C" fn orion_chan_new(
             fail::panic(ctx, format!("the capacity {capacity} of a channel is {what}"), site);
             return STATUS_UNWINDING;
         };
-        let world = world_of(ctx);
-        let id = (*world).next_chan_id;
-        (*world).next_chan_id += 1;
+        let id = World::next_id(ctx, IdKind::Chan);
         *out = new_chan(ctx, id, cap, elem, site).cast();
         STATUS_RETURNED
     }
@@ -57,6 +58,13 @@ pub unsafe extern "C" fn orion_chan_close(
     let chan = chan.cast::<Chan>();
     // SAFETY: the caller's promise; waiters' nodes are valid.
     unsafe {
+        if is_parallel(ctx) {
+            if team::chans::close(ctx, chan) {
+                return STATUS_RETURNED;
+            }
+            fail::panic(ctx, String::from("close of a closed channel"), site);
+            return STATUS_UNWINDING;
+        }
         if (*chan).closed != 0 {
             fail::panic(ctx, String::from("close of a closed channel"), site);
             return STATUS_UNWINDING;
@@ -87,7 +95,11 @@ pub unsafe extern "C" fn orion_chan_close(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn orion_chan_len(_ctx: *mut Ctx, chan: *mut u8) -> i64 {
     // SAFETY: the caller's promise.
-    unsafe { (*chan.cast::<Chan>()).len as i64 }
+    unsafe {
+        let len = &raw mut (*chan.cast::<Chan>()).len;
+        std::sync::atomic::AtomicUsize::from_ptr(len).load(std::sync::atomic::Ordering::Relaxed)
+            as i64
+    }
 }
 
 /// `ch.cap()`.

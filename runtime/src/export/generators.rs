@@ -11,6 +11,7 @@ use orion_abi::{
 };
 use orion_fast::{
     blocks::orion_frame_free,
+    sync::forced,
     task::{TASK_GENERATOR, TASK_STOPPING, Task},
 };
 use std::ptr::null_mut;
@@ -23,7 +24,7 @@ use crate::{
     },
     heap::drop::{drop_value, retain_value},
     sched::fail,
-    world::{no_site, world_of},
+    world::{IdKind, World, no_site},
 };
 
 /// `gen { … }`.
@@ -34,9 +35,7 @@ use crate::{
 pub unsafe extern "C" fn orion_gen_new(ctx: *mut Ctx, frame: *mut Frame) -> *mut u8 {
     // SAFETY: the caller's promise.
     unsafe {
-        let world = world_of(ctx);
-        let id = (*world).next_task_id;
-        (*world).next_task_id += 1;
+        let id = World::next_id(ctx, IdKind::Task);
         let meta = (*frame).meta;
         let generator = new(ctx, id, (*meta).generator, &raw const (*meta).site);
         (*generator).task.leaf = frame;
@@ -142,7 +141,7 @@ pub unsafe extern "C" fn orion_try_gen_next(
             fail::panic(ctx, String::from("the generator is running already"), no_site());
             return OUTCOME_UNWIND;
         }
-        if (*ctx).force != 0 {
+        if forced(ctx) != 0 {
             return OUTCOME_BLOCK;
         }
         if has_ended(generator) {
@@ -176,7 +175,7 @@ pub unsafe extern "C" fn orion_try_gen_stop(
                 abandon(ctx, generator);
                 continue;
             }
-            if (*ctx).force != 0 || stack_is_low(ctx) || !is_at_yield(generator) {
+            if forced(ctx) != 0 || stack_is_low(ctx) || !is_at_yield(generator) {
                 return OUTCOME_BLOCK;
             }
             begin_stop(generator);

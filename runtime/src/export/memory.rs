@@ -1,7 +1,7 @@
 //! Dropping and counting values by type.
 
 use orion_abi::{Ctx, TypeDesc, object::BoxedObject};
-use orion_fast::{blocks::block_alloc, count::release};
+use orion_fast::{blocks::block_alloc, count::is_unshared};
 
 use crate::heap::drop::{drop_value, fields, retain_value, variant};
 
@@ -38,7 +38,7 @@ pub unsafe extern "C" fn orion_boxed_unique(
     // SAFETY: the caller's promise; the fields of the copy are counted for it.
     unsafe {
         let head = object.cast::<BoxedObject>();
-        if (*head).rc == 1 {
+        if is_unshared(object) {
             return object;
         }
         let variant = variant(ty, (*head).tag as usize);
@@ -49,8 +49,8 @@ pub unsafe extern "C" fn orion_boxed_unique(
         for field in fields(variant.fields, variant.count) {
             retain_value(copy.add(field.offset as usize), field.ty);
         }
-        let last = release(object);
-        debug_assert!(!last, "a shared object has another owner");
+        let mut old = object;
+        drop_value(ctx, (&raw mut old).cast(), ty);
         copy
     }
 }

@@ -1,11 +1,13 @@
 //! What a program asks of the world: output, time, arguments, environment, randomness, its own task.
 
 use orion_abi::{Ctx, ListObject, TypeDesc, desc::TypeKind};
+use orion_fast::sync::{is_parallel, lock_if, unlock_if};
 
 use crate::{
     heap::{drop::HEAD_BYTES, list, text},
     output::Stream,
     panic::Cause,
+    sched::team,
     start,
     world::{extra_if, extra_of, world_of},
 };
@@ -51,7 +53,10 @@ pub unsafe extern "C" fn orion_eprint(ctx: *mut Ctx, s: *mut u8) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn orion_now(ctx: *mut Ctx) -> i64 {
     // SAFETY: the caller's promise.
-    unsafe { (*world_of(ctx)).clock.now_ns() }
+    unsafe {
+        let clock = &raw mut (*world_of(ctx)).clock;
+        if is_parallel(ctx) { (*clock).peek_ns() } else { (*clock).now_ns() }
+    }
 }
 
 /// `@args()`.
@@ -111,7 +116,13 @@ fn variable(name: &str) -> Option<String> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn orion_exit(ctx: *mut Ctx, status: i32) {
     // SAFETY: the caller's promise.
-    unsafe { start::exit_now(start::end_program(world_of(ctx), status)) }
+    unsafe {
+        let world = world_of(ctx);
+        if is_parallel(ctx) {
+            team::rest::keep_locked(world);
+        }
+        start::exit_now(start::end_program(world, status))
+    }
 }
 
 /// 64 random bits.
@@ -121,7 +132,13 @@ pub unsafe extern "C" fn orion_exit(ctx: *mut Ctx, status: i32) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn orion_random(ctx: *mut Ctx) -> u64 {
     // SAFETY: the caller's promise.
-    unsafe { (*world_of(ctx)).program_rng.next_u64() }
+    unsafe {
+        let world = world_of(ctx);
+        lock_if(ctx, &raw mut (*world).rare_lock);
+        let bits = (*world).program_rng.next_u64();
+        unlock_if(ctx, &raw mut (*world).rare_lock);
+        bits
+    }
 }
 
 /// The seed of the hash of map keys.

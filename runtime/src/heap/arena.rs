@@ -7,15 +7,24 @@
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     ptr::null_mut,
+    sync::atomic::AtomicU8,
 };
 
 use orion_abi::{
     Ctx,
     ctx::{FRAME_CLASS_BYTES, FRAME_CLASS_COUNT},
 };
-use orion_fast::blocks::class_of;
+use orion_fast::{blocks::class_of, sync::is_parallel};
 
-use crate::{output::emergency, sched::signals, world::worker_of};
+use crate::{
+    output::emergency,
+    sched::{signals, team},
+    world::worker_of,
+};
+
+/// 1 where several workers run: reference counts are atomic then.
+#[unsafe(no_mangle)]
+pub static orion_parallel: AtomicU8 = AtomicU8::new(0);
 
 /// First chunk: small programs touch a few pages only, whatever is mapped.
 const CHUNK_BYTES_MIN: usize = 256 << 10;
@@ -34,7 +43,7 @@ pub struct Arena {
     /// Blocks made so far, per class.
     pub carved: [u64; FRAME_CLASS_COUNT],
     /// Blocks larger than any class that are alive.
-    pub large_live: u64,
+    pub large_live: i64,
 }
 
 impl Default for Arena {
@@ -167,6 +176,13 @@ pub unsafe extern "C" fn orion_block_slow(ctx: *mut Ctx, bytes: usize) -> *mut u
     // SAFETY: one worker at a time touches its arena.
     unsafe {
         if class < FRAME_CLASS_COUNT {
+            if is_parallel(ctx) {
+                let spare = team::run::take_spare_blocks(ctx, class);
+                if !spare.is_null() {
+                    (*ctx).free[class] = *spare.cast::<*mut u8>();
+                    return spare;
+                }
+            }
             return (*worker_of(ctx)).arena.carve(class);
         }
         let block = if bytes > isize::MAX as usize { null_mut() } else { libc::malloc(bytes) };

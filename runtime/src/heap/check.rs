@@ -18,12 +18,24 @@ pub const LEAK_STATUS: i32 = 70;
 unsafe fn live_blocks(worker: *mut Worker) -> [u64; FRAME_CLASS_COUNT] {
     // SAFETY: a free block's first word links to the next.
     unsafe {
-        let mut live = (*worker).arena.carved;
-        for (class, count) in live.iter_mut().enumerate() {
-            let mut block = (*worker).head.ctx.free[class];
+        let mut live = [0; FRAME_CLASS_COUNT];
+        for worker in World::workers((*worker).world) {
+            for (class, count) in live.iter_mut().enumerate() {
+                *count += (*worker).arena.carved[class];
+            }
+        }
+        let uncount = |count: &mut u64, mut block: *mut u8| {
             while !block.is_null() {
-                *count -= 1;
+                *count = count.wrapping_sub(1);
                 block = *block.cast::<*mut u8>();
+            }
+        };
+        for (class, count) in live.iter_mut().enumerate() {
+            for worker in World::workers((*worker).world) {
+                uncount(count, (*worker).head.ctx.free[class]);
+            }
+            for block in World::spare_blocks((*worker).world, class) {
+                uncount(count, block);
             }
         }
         live
@@ -60,8 +72,10 @@ pub unsafe fn leaks(worker: *mut Worker) -> Option<String> {
                 let _ = writeln!(text, "  {count} blocks of up to {bytes} bytes are alive");
             }
         }
-        if (*worker).arena.large_live > 0 {
-            let _ = writeln!(text, "  {} large blocks are alive", (*worker).arena.large_live);
+        let large: i64 =
+            World::workers(world).into_iter().map(|worker| (*worker).arena.large_live).sum();
+        if large > 0 {
+            let _ = writeln!(text, "  {large} large blocks are alive");
         }
         (!text.is_empty()).then_some(text)
     }

@@ -5,7 +5,7 @@
 use orion_abi::{Ctx, ListObject, TypeDesc};
 use orion_fast::{
     blocks::{block_alloc, block_free, usable_bytes},
-    count::release,
+    count::{is_unshared, release},
 };
 
 use crate::heap::{
@@ -64,7 +64,7 @@ pub unsafe fn reserve(ctx: *mut Ctx, list: *mut u8, room: usize, elem: *const Ty
     unsafe {
         let head = list.cast::<ListObject>();
         let (len, cap) = ((*head).len as usize, (*head).cap as usize);
-        let unshared = (*head).rc == 1;
+        let unshared = is_unshared(list);
         if unshared && cap - len >= room {
             return list;
         }
@@ -92,10 +92,26 @@ pub unsafe fn reserve(ctx: *mut Ctx, list: *mut u8, room: usize, elem: *const Ty
                     retain_value(element(fresh, index, elem), elem);
                 }
             }
-            let last = release(list);
-            debug_assert!(!last, "a shared list has another owner");
+            let_go(ctx, list, elem);
         }
         fresh
+    }
+}
+
+/// Takes one count of a list away that was shared a moment ago: on another worker its other owner may have gone meanwhile.
+unsafe fn let_go(ctx: *mut Ctx, list: *mut u8, elem: *const TypeDesc) {
+    // SAFETY: the caller's count; with the last one the elements and the memory are the caller's.
+    unsafe {
+        if !release(list) {
+            return;
+        }
+        let head = list.cast::<ListObject>();
+        if needs_drop(elem) {
+            for index in 0..(*head).len as usize {
+                drop_value(ctx, element(list, index, elem), elem);
+            }
+        }
+        block_free(ctx, list, HEAD_BYTES + (*head).cap as usize * (*elem).size as usize);
     }
 }
 
@@ -228,10 +244,9 @@ pub unsafe fn truncate(ctx: *mut Ctx, list: *mut u8, n: usize, elem: *const Type
         if n >= len {
             return list;
         }
-        if (*list.cast::<ListObject>()).rc != 1 {
+        if !is_unshared(list) {
             let fresh = slice(ctx, list, 0, n, elem);
-            let last = release(list);
-            debug_assert!(!last, "a shared list has another owner");
+            let_go(ctx, list, elem);
             return fresh;
         }
         (*list.cast::<ListObject>()).len = n as i64;

@@ -8,7 +8,7 @@ use orion_abi::{
 };
 use orion_fast::{
     blocks::{block_alloc, block_free, usable_bytes},
-    count::release,
+    count::{is_unshared, release},
 };
 
 use crate::heap::{arena::regrow, drop::HEAD_BYTES};
@@ -105,7 +105,7 @@ pub unsafe fn push(ctx: *mut Ctx, object: *mut u8, text: &str) -> *mut u8 {
     unsafe {
         let head = object.cast::<StrObject>();
         let len = (*head).len as usize;
-        if (*head).rc == 1 && (*head).cap as usize - len >= text.len() {
+        if is_unshared(object) && (*head).cap as usize - len >= text.len() {
             std::ptr::copy_nonoverlapping(text.as_ptr(), object.add(HEAD_BYTES + len), text.len());
             (*head).len += text.len() as i64;
             return object;

@@ -45,23 +45,23 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Opens the way to the kernel.
+    /// Opens the way to the kernel. It watches one event descriptor (negative: none); helpers tell by another one that they are done.
     ///
     /// # Errors
     /// When neither works, in words.
-    pub fn open(wish: Wish, event: RawFd) -> Result<Self, String> {
+    pub fn open(wish: Wish, watched: RawFd, event: RawFd) -> Result<Self, String> {
         raise_descriptor_limit();
         ignore_broken_pipes();
         let ring = if wish == Wish::Poll {
             Err(std::io::Error::from_raw_os_error(libc::ENOSYS))
         } else {
-            Ring::new(event)
+            Ring::new(watched)
         };
         let backend = match ring {
             Ok(ring) => Backend::Ring(Box::new(ring)),
             Err(error) if wish == Wish::Ring => return Err(format!("no io_uring: {error}")),
             Err(_) => {
-                let poll = Poll::new(event).map_err(|error| format!("no epoll: {error}"))?;
+                let poll = Poll::new(watched).map_err(|error| format!("no epoll: {error}"))?;
                 Backend::Poll(Box::new(poll))
             }
         };
@@ -82,6 +82,15 @@ impl Kernel {
     #[must_use]
     pub fn wants_nonblocking(&self) -> bool {
         matches!(self.backend, Backend::Poll(_))
+    }
+
+    /// The descriptor that is readable when results are there.
+    #[must_use]
+    pub fn fd(&self) -> RawFd {
+        match &self.backend {
+            Backend::Ring(ring) => ring.fd(),
+            Backend::Poll(poll) => poll.fd(),
+        }
     }
 
     /// Collects a call.

@@ -21,6 +21,7 @@ pub mod poll;
 pub mod request;
 pub mod ring;
 pub mod saved;
+pub mod shared;
 pub mod socket;
 
 use std::{
@@ -34,7 +35,10 @@ use orion_abi::{
     desc::{IoAnswer, IoRequest, TypeKind},
     outcome::{OUTCOME_DONE, OUTCOME_UNWIND},
 };
-use orion_fast::task::{Task, complete};
+use orion_fast::{
+    sync::{forced, is_parallel},
+    task::{Task, complete},
+};
 use rustc_hash::FxHashMap;
 use slab::Slab;
 
@@ -91,6 +95,8 @@ pub struct Io {
     ended: Vec<(*mut Frame, Outcome)>,
     /// Frames of a restored world whose operations begin again.
     restored: Vec<*mut Frame>,
+    /// Whether the kernel watches the event descriptor; else whoever waits in the kernel does.
+    watches_event: bool,
     /// Handles of a restored world are to be reopened.
     reopen: bool,
     /// The run has begun: handles are what they say.
@@ -121,6 +127,7 @@ impl Io {
             to_begin: VecDeque::new(),
             ended: Vec::new(),
             restored: Vec::new(),
+            watches_event: true,
             reopen: false,
             running: false,
             results: Vec::new(),
@@ -128,10 +135,21 @@ impl Io {
         }
     }
 
+    /// Whoever waits in the kernel watches the event descriptor himself.
+    pub fn leave_event_alone(&mut self) {
+        self.watches_event = false;
+    }
+
     /// Whether an operation is under way: then the program is in no deadlock.
     #[must_use]
     pub fn is_active(&self) -> bool {
         !self.jobs.is_empty()
+    }
+
+    /// How many operations are under way.
+    #[must_use]
+    pub fn job_count(&self) -> usize {
+        self.jobs.len()
     }
 
     /// Whether the run has begun: then the table of handles is the truth, whatever a state says.
@@ -166,7 +184,8 @@ impl Io {
     /// Opens the way to the kernel, if it is not open yet.
     fn open_kernel(&mut self) {
         if self.kernel.is_none() {
-            match Kernel::open(self.wish, signals::event()) {
+            let event = signals::event();
+            match Kernel::open(self.wish, if self.watches_event { event } else { -1 }, event) {
                 Ok(kernel) => {
                     self.nonblocking = kernel.wants_nonblocking();
                     self.kernel = Some(kernel);
@@ -254,10 +273,15 @@ pub unsafe extern "C" fn orion_try_io(
 ) -> u32 {
     // SAFETY: the caller's promise.
     unsafe {
-        if (*ctx).force == 0 {
-            let io = &mut (*world_of(ctx)).io;
-            let text = request::bytes_of(&IoRequest { code, a, b, bytes });
-            if let Some(outcome) = io.instant(code, a, b, text) {
+        if forced(ctx) == 0 {
+            let request = IoRequest { code, a, b, bytes };
+            let outcome = if is_parallel(ctx) {
+                shared::instant(ctx, &request)
+            } else {
+                let text = request::bytes_of(&request);
+                (*world_of(ctx)).io.instant(code, a, b, text)
+            };
+            if let Some(outcome) = outcome {
                 write_answer(ctx, answer, outcome);
                 return OUTCOME_DONE;
             }
@@ -275,7 +299,7 @@ pub unsafe fn park(ctx: *mut Ctx, task: *mut Task, frame: *mut Frame) {
     unsafe {
         let world = world_of(ctx);
         let request = request_of(frame);
-        if (*ctx).force != 0 {
+        if forced(ctx) != 0 {
             let text = request::bytes_of(&request);
             if let Some(outcome) = (*world).io.instant(request.code, request.a, request.b, text) {
                 return finish(ctx, frame, outcome);

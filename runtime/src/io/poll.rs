@@ -43,6 +43,12 @@ pub struct Poll {
 }
 
 impl Poll {
+    /// The set's descriptor.
+    #[must_use]
+    pub fn fd(&self) -> RawFd {
+        self.epoll.as_raw_fd()
+    }
+
     /// A set that watches an event descriptor (negative: none).
     ///
     /// # Errors

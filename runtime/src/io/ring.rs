@@ -29,6 +29,12 @@ pub struct Ring {
 }
 
 impl Ring {
+    /// The ring's descriptor.
+    #[must_use]
+    pub fn fd(&self) -> i32 {
+        self.ring.as_raw_fd()
+    }
+
     /// A ring that watches an event descriptor (negative: none).
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 //! unwinds already: then its `defer`s run in peace. The owner of a scope that has failed is interrupted in the same way, up to that
 //! scope.
 
-use std::ptr::null_mut;
+use std::{ptr::null_mut, sync::atomic::Ordering};
 
 use orion_abi::{
     Ctx, Frame, PointDesc,
@@ -12,18 +12,22 @@ use orion_abi::{
     frame::FRAME_COMPLETED,
     outcome::{OUTCOME_BLOCK, OUTCOME_DONE, OUTCOME_UNWIND},
 };
-use orion_fast::task::{
-    TASK_CANCEL_ASKED, TASK_CANCELLED, TASK_ENDED, TASK_IDLING, TASK_READY, TASK_SCOPE_FAILED,
-    TASK_WAITING, Task, complete,
+use orion_fast::{
+    sync::{CLAIM_NONE, CLAIM_OPEN, claim_of, forced, hold, is_parallel},
+    task::{
+        TASK_CANCEL_ASKED, TASK_CANCELLED, TASK_ENDED, TASK_IDLING, TASK_INTERRUPTED, TASK_PARKING,
+        TASK_READY, TASK_SCOPE_FAILED, TASK_WAITING, Task, complete,
+    },
 };
 
 use crate::{
     frames::{arms_of, kind_of, point_of},
-    generator,
+    generator, io,
     panic::{Cause, Panic},
     sched::{
-        join,
+        clear_flags, flags_of, join,
         park::{orion_unlink_siblings_slow, target_of},
+        set_flags, state_of, team,
     },
     scope::Scope,
     world::{extra_if, extra_of, no_site, world_of},
@@ -38,7 +42,7 @@ use crate::{
 pub unsafe fn must_unwind(task: *mut Task) -> bool {
     // SAFETY: the caller's promise.
     unsafe {
-        (*task).flags & (TASK_CANCEL_ASKED | TASK_SCOPE_FAILED) != 0
+        flags_of(task).load(Ordering::Relaxed) & TASK_INTERRUPTED != 0
             && extra_if(task).is_none_or(|extra| extra.panic.is_none())
     }
 }
@@ -56,9 +60,11 @@ pub unsafe fn must_unwind_at(task: *mut Task, frame: *mut Frame, point: &PointDe
         }
         match kind_of(point) {
             PointKind::ScopeCancel | PointKind::GenStop => false,
-            PointKind::ScopeExit if (*task).flags & TASK_CANCEL_ASKED == 0 => {
+            PointKind::ScopeExit
+                if flags_of(task).load(Ordering::Relaxed) & TASK_CANCEL_ASKED == 0 =>
+            {
                 let scope = target_of(frame, &arms_of(point)[0]).cast::<Scope>();
-                (*scope).failure.is_none()
+                !(*scope).failed.load(Ordering::Relaxed)
             }
             _ => true,
         }
@@ -72,11 +78,12 @@ pub unsafe fn must_unwind_at(task: *mut Task, frame: *mut Frame, point: &PointDe
 pub unsafe fn record(task: *mut Task) {
     // SAFETY: the caller's promise.
     unsafe {
-        let cause = if (*task).flags & TASK_CANCEL_ASKED != 0 {
-            (*task).flags = ((*task).flags & !TASK_CANCEL_ASKED) | TASK_CANCELLED;
+        let cause = if flags_of(task).load(Ordering::Relaxed) & TASK_CANCEL_ASKED != 0 {
+            set_flags(task, TASK_CANCELLED);
+            clear_flags(task, TASK_CANCEL_ASKED);
             Cause::Cancelled
         } else {
-            (*task).flags &= !TASK_SCOPE_FAILED;
+            clear_flags(task, TASK_SCOPE_FAILED);
             Cause::ScopeFailed
         };
         extra_of(task).panic = Some(Panic::new(cause, String::new(), no_site()));
@@ -86,56 +93,156 @@ pub unsafe fn record(task: *mut Task) {
 /// Asks a task to cancel.
 ///
 /// # Safety
-/// `task` is alive.
+/// `task` is alive; no lock is held.
 pub unsafe fn request(ctx: *mut Ctx, task: *mut Task) {
     // SAFETY: the caller's promise.
     unsafe {
-        if (*task).state == TASK_ENDED || (*task).flags & (TASK_CANCEL_ASKED | TASK_CANCELLED) != 0
-        {
-            return;
+        let mut grabbed = Vec::new();
+        ask(ctx, task, &mut grabbed);
+        for task in grabbed {
+            deliver(ctx, task);
         }
-        (*task).flags |= TASK_CANCEL_ASKED;
-        poke(ctx, task);
     }
 }
 
-/// Delivers a pending request to a suspended task, if it stands where that is possible.
+/// Notes that a task is asked to cancel. Waiting tasks that are to be told now are claimed and added to `grabbed`; the caller delivers to
+/// them when it holds no lock.
 ///
 /// # Safety
 /// `task` is alive.
-pub unsafe fn poke(ctx: *mut Ctx, task: *mut Task) {
-    // SAFETY: a suspended task's leaf stands at a point.
+pub unsafe fn ask(ctx: *mut Ctx, task: *mut Task, grabbed: &mut Vec<*mut Task>) {
+    // SAFETY: the caller's promise.
     unsafe {
+        if state_of(task) == TASK_ENDED {
+            return;
+        }
+        // Once: one of the two flags is set from the first request on.
+        let asked = flags_of(task).try_update(Ordering::SeqCst, Ordering::SeqCst, |flags| {
+            (flags & (TASK_CANCEL_ASKED | TASK_CANCELLED) == 0).then_some(flags | TASK_CANCEL_ASKED)
+        });
+        if asked.is_ok() {
+            poke(ctx, task, grabbed);
+        }
+    }
+}
+
+/// What a task was asked is delivered, if it stands where that is possible: a waiting one is claimed and added to `grabbed`.
+///
+/// # Safety
+/// `task` is alive.
+pub unsafe fn poke(ctx: *mut Ctx, task: *mut Task, grabbed: &mut Vec<*mut Task>) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if is_parallel(ctx) {
+            // One that is ready looks for it when it goes on.
+            if grab(ctx, task, grabbed) {
+                grabbed.push(task);
+            }
+            return;
+        }
         let frame = (*task).leaf;
         if (*task).state == TASK_WAITING {
             let point = point_of(frame);
-            if !must_unwind_at(task, frame, point) {
-                return;
+            if must_unwind_at(task, frame, point) && !interrupt(ctx, frame, point, grabbed) {
+                // Whoever comes upon it before it is told leaves it alone.
+                (*task).state = TASK_PARKING;
+                grabbed.push(task);
             }
-            if generator::interrupt(ctx, frame, point) {
-                return;
+        } else if (*task).state == TASK_READY {
+            interrupt_ready(task, frame);
+        }
+    }
+}
+
+/// Claims a waiting task that has to unwind now. (A generator's driver is not claimed: the generator is, and added to `grabbed`.)
+///
+/// # Safety
+/// Several workers run, and `task` is alive.
+pub unsafe fn grab(ctx: *mut Ctx, task: *mut Task, grabbed: &mut Vec<*mut Task>) -> bool {
+    // SAFETY: the leaf of a task that is held stands at its point; nobody can complete it meanwhile.
+    unsafe {
+        if !hold(task) {
+            return false;
+        }
+        let frame = (*task).leaf;
+        let point = point_of(frame);
+        let unwinds = must_unwind_at(task, frame, point) && !interrupt(ctx, frame, point, grabbed);
+        let stopped = !unwinds && kind_of(point) == PointKind::Io;
+        claim_of(task).store(if unwinds { CLAIM_NONE } else { CLAIM_OPEN }, Ordering::SeqCst);
+        if stopped {
+            io::shared::settle(ctx);
+        }
+        unwinds
+    }
+}
+
+/// A driver that waits for a generator is interrupted: the generator is, and the driver when that has ended. An operation of the kernel is stopped, and the task
+/// goes on when that has an outcome. Whether the frame is one of these.
+unsafe fn interrupt(
+    ctx: *mut Ctx,
+    frame: *mut Frame,
+    point: &PointDesc,
+    grabbed: &mut Vec<*mut Task>,
+) -> bool {
+    // SAFETY: while it waits, the node's target is the generator.
+    unsafe {
+        if kind_of(point) == PointKind::Io {
+            if is_parallel(ctx) {
+                io::shared::interrupt(ctx, frame);
+            } else {
+                io::interrupt(ctx, frame);
             }
-            if kind_of(point) == PointKind::Io {
-                return crate::io::interrupt(ctx, frame);
-            }
-            orion_unlink_siblings_slow(ctx, frame, null_mut());
-            if (*task).flags & TASK_IDLING != 0 {
-                (*task).flags &= !TASK_IDLING;
+            return true;
+        }
+        let driven = generator::driven(frame, point);
+        if let Some(generator) = driven
+            && !generator.is_null()
+        {
+            ask(ctx, generator, grabbed);
+        }
+        driven.is_some()
+    }
+}
+
+/// A preempted or yielding task unwinds when it runs again; one that has its message keeps it.
+///
+/// # Safety
+/// `task` is ready, `frame` is its leaf, and nobody else touches them.
+pub unsafe fn interrupt_ready(task: *mut Task, frame: *mut Frame) {
+    // SAFETY: a ready task's leaf is suspended.
+    unsafe {
+        if must_unwind(task)
+            && (*frame).state == FRAME_COMPLETED
+            && (*frame).outcome == OUTCOME_DONE
+            && matches!(kind_of(point_of(frame)), PointKind::Poll | PointKind::Yield)
+        {
+            record(task);
+            (*frame).outcome = OUTCOME_UNWIND;
+        }
+    }
+}
+
+/// A waiting task unwinds for what it was asked.
+///
+/// # Safety
+/// The task is the caller's to complete ([`poke`] has found it, or [`grab`]); no lock is held.
+pub unsafe fn deliver(ctx: *mut Ctx, task: *mut Task) {
+    // SAFETY: the leaf of a waiting task stands at its point.
+    unsafe {
+        let frame = (*task).leaf;
+        let point = point_of(frame);
+        orion_unlink_siblings_slow(ctx, frame, null_mut());
+        if flags_of(task).load(Ordering::Relaxed) & TASK_IDLING != 0 {
+            clear_flags(task, TASK_IDLING);
+            if is_parallel(ctx) {
+                team::rest::remove_idler(world_of(ctx), task);
+            } else {
                 (*world_of(ctx)).idlers.remove(task);
             }
-            join::consume_handle(ctx, frame, point);
-            record(task);
-            complete(ctx, frame, OUTCOME_UNWIND);
-        } else if (*task).state == TASK_READY && must_unwind(task) {
-            // A preempted or yielding task unwinds when it runs again; one that has its message keeps it.
-            if (*frame).state == FRAME_COMPLETED
-                && (*frame).outcome == OUTCOME_DONE
-                && matches!(kind_of(point_of(frame)), PointKind::Poll | PointKind::Yield)
-            {
-                record(task);
-                (*frame).outcome = OUTCOME_UNWIND;
-            }
         }
+        join::consume_handle(ctx, frame, point);
+        record(task);
+        complete(ctx, frame, OUTCOME_UNWIND);
     }
 }
 
@@ -149,7 +256,7 @@ pub unsafe extern "C" fn orion_would_block_slow(ctx: *mut Ctx) -> u32 {
     unsafe {
         let task = (*ctx).task.cast::<Task>();
         // Under `ORION_FORCE` the operation has not been tried yet: parking decides.
-        if (*ctx).force == 0 && must_unwind(task) {
+        if forced(ctx) == 0 && must_unwind(task) {
             record(task);
             return OUTCOME_UNWIND;
         }

@@ -3,7 +3,10 @@
 //! Invariants: a handle is consumed exactly once, by a completed join or cancel, or by [`detach`]; then the ended task is freed. At most one frame waits
 //! for a task (`Task::joiner`). A join that unwinds has consumed its handle, whatever it unwinds for.
 
-use std::ptr::null_mut;
+use std::{
+    ptr::null_mut,
+    sync::atomic::{AtomicU8, Ordering},
+};
 
 use orion_abi::{
     Ctx, Frame, PointDesc, WaitNode,
@@ -13,7 +16,10 @@ use orion_abi::{
 use orion_fast::{
     blocks::orion_frame_free,
     count::retain,
-    task::{TASK_ENDED, TASK_HANDLE, TASK_READY, Task, complete},
+    sync::{claim, forced, is_parallel, lock_if, unlock_if},
+    task::{
+        END_LOCKED, END_OPEN, END_REACHED, TASK_ENDED, TASK_HANDLE, TASK_READY, Task, complete,
+    },
     wait::NODE_HAS_SIBLINGS,
 };
 
@@ -22,12 +28,12 @@ use crate::{
     panic::{Cause, Panic, TraceLine},
     sched::{
         cancel::{self, orion_would_block_slow},
-        nested,
+        clear_flags, flags_of, nested,
         park::{node_of, orion_unlink_siblings_slow, target_of},
-        scopes,
+        scopes, state_of, team,
     },
     scope::Scope,
-    world::{extra_if, extra_of, free_task, no_site, world_of},
+    world::{extra_if, extra_of, free_task, no_site, worker_of},
 };
 
 /// The root frame of a task has ended: hands its result or its panic on.
@@ -77,11 +83,77 @@ unsafe fn add_boundary(task: *mut Task) {
     }
 }
 
+/// Locks the end of a task, against its joiner or its ender; true when it has ended: then nothing is locked, and it belongs to its handle.
+///
+/// # Safety
+/// `task` is alive, and a handle on it, or its end, is the caller's.
+#[inline]
+#[must_use]
+pub unsafe fn lock_end(ctx: *mut Ctx, task: *mut Task) -> bool {
+    // SAFETY: the caller's promise; with several workers the word is accessed as an atomic only.
+    unsafe {
+        if !is_parallel(ctx) {
+            return (*task).state == TASK_ENDED;
+        }
+        let word = end_of(task);
+        let mut spins = 0;
+        loop {
+            match word.compare_exchange_weak(
+                END_OPEN,
+                END_LOCKED,
+                Ordering::Acquire,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return false,
+                Err(END_REACHED) => return true,
+                Err(_) => {
+                    spins += 1;
+                    team::orion_relax_slow(spins);
+                }
+            }
+        }
+    }
+}
+
+/// Gives back what [`lock_end`] has locked.
+///
+/// # Safety
+/// The caller has locked it.
+#[inline]
+pub unsafe fn unlock_end(ctx: *mut Ctx, task: *mut Task) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if is_parallel(ctx) {
+            end_of(task).store(END_OPEN, Ordering::Release);
+        }
+    }
+}
+
+unsafe fn end_of<'a>(task: *mut Task) -> &'a AtomicU8 {
+    // SAFETY: the caller's task is alive.
+    unsafe { AtomicU8::from_ptr(&raw mut (*task).end) }
+}
+
+/// Whether a task has ended, so that its handle may take what it ended with.
+unsafe fn has_ended(ctx: *mut Ctx, task: *mut Task) -> bool {
+    // SAFETY: the handle keeps the task alive.
+    unsafe {
+        if is_parallel(ctx) {
+            end_of(task).load(Ordering::Acquire) == END_REACHED
+        } else {
+            (*task).state == TASK_ENDED
+        }
+    }
+}
+
 /// An ended task: its joiner, its scope, or nobody takes what it ended with.
 unsafe fn settle(ctx: *mut Ctx, task: *mut Task) {
-    // SAFETY: the task is alive until `reap`.
+    // SAFETY: the task is alive until `reap`; one with a handle and no joiner is its handle's from the moment when its end is reached.
     unsafe {
         let scope = (*task).scope.cast::<Scope>();
+        if is_parallel(ctx) {
+            return settle_shared(ctx, task, scope);
+        }
         if (*task).joiner.is_null() && (*task).flags & TASK_HANDLE != 0 {
             // The commonest case: it will be joined, nobody waits yet.
             scopes::task_ended(ctx, scope);
@@ -93,12 +165,7 @@ unsafe fn settle(ctx: *mut Ctx, task: *mut Task) {
         if !node.is_null() {
             (*task).joiner = null_mut();
             (*node).target = null_mut();
-            let frame = (*node).frame;
-            if (*node).kind & NODE_HAS_SIBLINGS != 0 {
-                orion_unlink_siblings_slow(ctx, frame, node);
-            }
-            let outcome = deliver(ctx, task, frame, node);
-            complete(ctx, frame, outcome);
+            hand_over(ctx, task, node);
         } else if (*task).flags & TASK_HANDLE == 0 {
             discard(ctx, task);
         }
@@ -107,8 +174,65 @@ unsafe fn settle(ctx: *mut Ctx, task: *mut Task) {
     }
 }
 
+/// [`settle`] where several workers run.
+unsafe fn settle_shared(ctx: *mut Ctx, task: *mut Task, scope: *mut Scope) {
+    // SAFETY: as there. The joiner's node is linked while the end is locked, and so its frame alive.
+    unsafe {
+        if flags_of(task).load(Ordering::Relaxed) & TASK_HANDLE == 0 {
+            // There is no handle, and none will come. The scope is there as long as one of its tasks has not ended.
+            drop_end(ctx, task, scope);
+            (*task).scope = null_mut();
+            scopes::task_left(ctx, scope, task);
+            free_task(ctx, task);
+            scopes::release(ctx, scope);
+            return;
+        }
+        let ended_before = lock_end(ctx, task);
+        debug_assert!(!ended_before, "a task ends once");
+        let node = (*task).joiner;
+        (*task).joiner = null_mut();
+        let mut joined = false;
+        if !node.is_null() {
+            (*node).target = null_mut();
+            joined = claim((*(*node).frame).task.cast());
+        }
+        let is_held = flags_of(task).load(Ordering::Relaxed) & TASK_HANDLE != 0;
+        // The task keeps its scope alive, and its scope waits for `task_ended`; but the task may go as soon as its end is reached.
+        retain(scope.cast());
+        end_of(task).store(END_REACHED, Ordering::Release);
+        if joined {
+            hand_over(ctx, task, node);
+        } else if !is_held {
+            discard(ctx, task);
+        }
+        scopes::task_ended(ctx, scope);
+        scopes::release(ctx, scope);
+    }
+}
+
+/// The frame that waits with `node`, which is unlinked, gets the end of the task and goes on.
+unsafe fn hand_over(ctx: *mut Ctx, task: *mut Task, node: *mut WaitNode) {
+    // SAFETY: the joiner is the caller's to complete.
+    unsafe {
+        let frame = (*node).frame;
+        if (*node).kind & NODE_HAS_SIBLINGS != 0 {
+            orion_unlink_siblings_slow(ctx, frame, node);
+        }
+        let outcome = deliver(ctx, task, frame, node);
+        complete(ctx, frame, outcome);
+    }
+}
+
 /// Gives the end of a task to the frame that joins it; consumes the handle and frees the task.
-unsafe fn deliver(ctx: *mut Ctx, task: *mut Task, frame: *mut Frame, node: *mut WaitNode) -> u32 {
+///
+/// # Safety
+/// The task has ended; the frame stands at a join of it, and its node is filled and unlinked.
+pub unsafe fn deliver(
+    ctx: *mut Ctx,
+    task: *mut Task,
+    frame: *mut Frame,
+    node: *mut WaitNode,
+) -> u32 {
     // SAFETY: the frame waits with this node.
     unsafe {
         let point = point_of(frame);
@@ -169,8 +293,17 @@ fn as_panic(mut panic: Box<Panic>) -> Box<Panic> {
 }
 
 /// Nobody takes the end of a task: its value is dropped, its panic fails its scope. Frees the task.
-pub(super) unsafe fn discard(ctx: *mut Ctx, task: *mut Task) {
+unsafe fn discard(ctx: *mut Ctx, task: *mut Task) {
     // SAFETY: the task has ended and no handle is left.
+    unsafe {
+        drop_end(ctx, task, (*task).scope.cast());
+        reap(ctx, task);
+    }
+}
+
+/// The value of an ended task is dropped, its panic fails its scope.
+unsafe fn drop_end(ctx: *mut Ctx, task: *mut Task, scope: *mut Scope) {
+    // SAFETY: the end is the caller's.
     unsafe {
         let root = (*task).leaf;
         if !root.is_null() {
@@ -179,12 +312,9 @@ pub(super) unsafe fn discard(ctx: *mut Ctx, task: *mut Task) {
             orion_frame_free(ctx, root);
         }
         let panic = extra_if(task).and_then(|extra| extra.panic.take());
-        let scope = (*task).scope.cast::<Scope>();
-        let failure = panic.filter(|panic| panic.cause == Cause::Panic);
-        if let Some(panic) = failure {
+        if let Some(panic) = panic.filter(|panic| panic.cause == Cause::Panic) {
             scopes::fail(ctx, scope, panic);
         }
-        reap(ctx, task);
     }
 }
 
@@ -193,7 +323,9 @@ unsafe fn reap(ctx: *mut Ctx, task: *mut Task) {
     // SAFETY: nobody refers to the task but its scope's list.
     unsafe {
         let scope = (*task).scope.cast::<Scope>();
+        lock_if(ctx, &raw mut (*scope).lock);
         (*scope).unlink(task);
+        unlock_if(ctx, &raw mut (*scope).lock);
         (*task).scope = null_mut();
         free_task(ctx, task);
         scopes::release(ctx, scope);
@@ -203,21 +335,18 @@ unsafe fn reap(ctx: *mut Ctx, task: *mut Task) {
 /// Drops a handle: the task goes on, and nobody will join it.
 ///
 /// # Safety
-/// The handle is the caller's.
+/// The handle is the caller's; no lock is held.
 pub unsafe fn detach(ctx: *mut Ctx, task: *mut Task) {
     // SAFETY: the caller's promise.
     unsafe {
-        if (*world_of(ctx)).tearing_down {
+        if (*worker_of(ctx)).tearing_down {
             return;
         }
-        (*task).flags &= !TASK_HANDLE;
-        if (*task).state == TASK_ENDED {
-            let world = world_of(ctx);
-            if (*world).walking_scopes > 0 {
-                (*world).discarded.push(task);
-            } else {
-                discard(ctx, task);
-            }
+        if lock_end(ctx, task) {
+            discard(ctx, task);
+        } else {
+            clear_flags(task, TASK_HANDLE);
+            unlock_end(ctx, task);
         }
     }
 }
@@ -263,9 +392,9 @@ pub unsafe fn try_frame(ctx: *mut Ctx, frame: *mut Frame, point: &PointDesc) -> 
 unsafe fn try_now(ctx: *mut Ctx, task: *mut Task, destination: *mut u8, kind: PointKind) -> u32 {
     // SAFETY: the handle is the caller's.
     unsafe {
-        if (*ctx).force == 0 {
-            while (*task).state == TASK_READY && nested::orion_run_spawned(ctx) != 0 {}
-            if (*task).state == TASK_ENDED {
+        if forced(ctx) == 0 {
+            while state_of(task) == TASK_READY && nested::orion_run_spawned(ctx) != 0 {}
+            if has_ended(ctx, task) {
                 return take_end(ctx, task, (*ctx).task.cast(), destination, kind);
             }
         }

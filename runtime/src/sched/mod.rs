@@ -15,6 +15,7 @@ pub mod park;
 pub mod scopes;
 pub mod select;
 pub mod signals;
+pub mod team;
 pub mod teardown;
 pub mod ticker;
 
@@ -27,7 +28,7 @@ mod tests;
 
 use std::{
     ptr::null_mut,
-    sync::atomic::{Ordering, compiler_fence},
+    sync::atomic::{AtomicU8, Ordering, compiler_fence},
     time::{Duration, Instant},
 };
 
@@ -39,7 +40,11 @@ use orion_abi::{
     outcome::OUTCOME_DONE,
 };
 use orion_fast::{
-    task::{TASK_CANCEL_ASKED, TASK_GENERATOR, TASK_IDLING, TASK_RUNNING, Task, complete},
+    sync::{FORCE_MASK, forced, is_parallel},
+    task::{
+        TASK_CANCEL_ASKED, TASK_GENERATOR, TASK_IDLING, TASK_INTERRUPTED, TASK_RUNNING, Task,
+        complete,
+    },
     wait::{NODE_HAS_SIBLINGS, arm_kind},
 };
 
@@ -47,7 +52,7 @@ use crate::{
     config::Force,
     generator,
     sched::{ops::limit_of, park::orion_unlink_siblings_slow},
-    world::{Worker, World, world_of},
+    world::{IdKind, Worker, World, world_of},
 };
 
 /// `Worker::attention`: half a slice has passed.
@@ -61,8 +66,11 @@ pub const ATTEND_PAUSE: u32 = 8;
 /// `Worker::attention`: `@checkpoint()`.
 pub const ATTEND_CHECKPOINT: u32 = 16;
 
+/// `Worker::attention`: another worker halts the world.
+pub const ATTEND_HALT: u32 = 32;
+
 /// Dispatches between two looks at the clock while tasks are ready.
-const ROUND: u64 = 64;
+pub(super) const ROUND: u64 = 64;
 
 /// Rounds after which spawned tasks may no longer overtake what is ready (at a tick they may not either).
 const BOUNDARY_ROUNDS: u32 = 64;
@@ -90,6 +98,46 @@ pub enum End {
 pub unsafe fn attend(worker: *mut Worker, bits: u32) {
     // SAFETY: the caller's promise.
     unsafe { (*worker).attention.fetch_or(bits, Ordering::Relaxed) };
+}
+
+/// The flags of a task: other tasks may set some of them at any time.
+///
+/// # Safety
+/// `task` outlives the reference.
+#[inline]
+#[must_use]
+pub unsafe fn flags_of<'a>(task: *mut Task) -> &'a AtomicU8 {
+    // SAFETY: the caller's promise; flags change by atomic operations only once the task is known to others.
+    unsafe { AtomicU8::from_ptr(&raw mut (*task).flags) }
+}
+
+/// Sets flags; what they were.
+///
+/// # Safety
+/// `task` is alive.
+pub unsafe fn set_flags(task: *mut Task, flags: u8) -> u8 {
+    // SAFETY: the caller's promise.
+    unsafe { flags_of(task).fetch_or(flags, Ordering::SeqCst) }
+}
+
+/// Clears flags.
+///
+/// # Safety
+/// `task` is alive.
+pub unsafe fn clear_flags(task: *mut Task, flags: u8) {
+    // SAFETY: the caller's promise.
+    unsafe { flags_of(task).fetch_and(!flags, Ordering::SeqCst) };
+}
+
+/// The state of a task that another worker may be running: a hint.
+///
+/// # Safety
+/// `task` is alive.
+#[inline]
+#[must_use]
+pub unsafe fn state_of(task: *mut Task) -> u8 {
+    // SAFETY: the caller's promise.
+    unsafe { AtomicU8::from_ptr(&raw mut (*task).state).load(Ordering::Relaxed) }
 }
 
 /// Runs tasks until the run ends.
@@ -147,7 +195,7 @@ unsafe fn finish_orphans(worker: *mut Worker) {
     // SAFETY: as for `run`.
     unsafe {
         let world = (*worker).world;
-        while (*world).orphans > 0 {
+        while (*world).orphans.load(Ordering::Relaxed) > 0 {
             let task = next_task(worker);
             if task.is_null() {
                 fire_timers(world);
@@ -192,7 +240,11 @@ pub(super) unsafe fn dispatch(ctx: *mut Ctx, task: *mut Task) -> bool {
     // SAFETY: a ready task's leaf is suspended and can be resumed.
     unsafe {
         let mut frame = (*task).leaf;
-        if (*task).flags & TASK_CANCEL_ASKED != 0 && is_unstarted(frame) {
+        let flags = flags_of(task).load(Ordering::Relaxed);
+        if flags & TASK_INTERRUPTED != 0 && is_parallel(ctx) {
+            cancel::interrupt_ready(task, frame);
+        }
+        if flags & TASK_CANCEL_ASKED != 0 && is_unstarted(frame) {
             if (*task).flags & TASK_GENERATOR != 0 {
                 generator::end_unstarted(ctx, task);
             } else {
@@ -208,6 +260,9 @@ pub(super) unsafe fn dispatch(ctx: *mut Ctx, task: *mut Task) -> bool {
             (*frame).state = FRAME_RUNNING;
             ((*(*frame).meta).resume)(ctx, frame);
             if (*frame).state != FRAME_ENDED {
+                if is_parallel(ctx) {
+                    team::commit::commit(ctx, task);
+                }
                 return false;
             }
             let parent = (*frame).parent;
@@ -310,14 +365,14 @@ pub unsafe fn checkpoint_is_due(world: *mut World) -> bool {
 }
 
 /// Time until the next automatic checkpoint, if there is anything new to save.
-unsafe fn until_checkpoint_ns(world: *mut World) -> Option<i64> {
+pub(super) unsafe fn until_checkpoint_ns(world: *mut World) -> Option<i64> {
     // SAFETY: the caller's promise.
     unsafe {
         if (*world).store.is_none() || (*world).config.every_ns == 0 {
             return None;
         }
         let (when, at) = (*world).last_save;
-        let dispatches = (*(*world).worker).dispatches.load(Ordering::Relaxed);
+        let dispatches = World::dispatches(world);
         if dispatches == at {
             return None;
         }
@@ -327,7 +382,7 @@ unsafe fn until_checkpoint_ns(world: *mut World) -> Option<i64> {
 }
 
 /// Writes a checkpoint; then what the program wrote before it is released.
-unsafe fn save(world: *mut World) -> Result<(), crate::state::Refusal> {
+pub(super) unsafe fn save(world: *mut World) -> Result<(), crate::state::Refusal> {
     // SAFETY: every task is suspended; the store is out of the world while it works on it.
     unsafe {
         let Some(mut store) = (*world).store.take() else { return Ok(()) };
@@ -336,7 +391,7 @@ unsafe fn save(world: *mut World) -> Result<(), crate::state::Refusal> {
         (*world).store = Some(store);
         result?;
         (*world).output.release();
-        let dispatches = (*(*world).worker).dispatches.load(Ordering::Relaxed);
+        let dispatches = World::dispatches(world);
         (*world).last_save = (Instant::now(), dispatches);
         Ok(())
     }
@@ -344,7 +399,7 @@ unsafe fn save(world: *mut World) -> Result<(), crate::state::Refusal> {
 
 /// `ORION_FORCE=restore`: the world becomes bytes and is rebuilt from them. Once that has taken a while (a large world costs time in proportion
 /// to its size), only every so many suspensions, ever fewer.
-unsafe fn round_trip(worker: *mut Worker) {
+pub(super) unsafe fn round_trip(worker: *mut Worker) {
     // SAFETY: every task is suspended.
     unsafe {
         let trips = &mut (*worker).round_trips;
@@ -425,7 +480,7 @@ unsafe fn wait_for_work(worker: *mut Worker) -> Option<End> {
         }
         let idler = (*world).idlers.pop();
         if !idler.is_null() {
-            (*idler).flags &= !TASK_IDLING;
+            clear_flags(idler, TASK_IDLING);
             complete(ctx, (*idler).leaf, OUTCOME_DONE);
             return None;
         }
@@ -479,8 +534,7 @@ pub unsafe fn spawn_main(worker: *mut Worker) {
         let test = (*world).config.test.filter(|&test| (test as u64) < program.test_count);
         let main = test.map_or(program.main, |test| *program.tests.add(test));
         let frame = ((*main).ramp)(ctx, 0);
-        let id = (*world).next_task_id;
-        (*world).next_task_id += 1;
+        let id = World::next_id(ctx, IdKind::Task);
         let task = crate::world::new_task(ctx, id, frame, crate::world::no_site());
         (*task).state = orion_fast::task::TASK_READY;
         (*world).main = task;
@@ -499,13 +553,14 @@ pub unsafe fn prepare(worker: *mut Worker, stack_bytes: usize, fresh: bool) {
         let world = (*worker).world;
         let ctx = Worker::ctx(worker);
         (*worker).stack_limit = (&raw const here as usize).saturating_sub(stack_bytes);
-        (*ctx).force = match (*world).config.force {
+        let force = match (*world).config.force {
             Force::None if (*world).clock.is_virtual() => FORCE_EXPLORE,
             Force::None => 0,
             Force::Suspend => FORCE_SUSPEND,
             Force::Restore => FORCE_RESTORE,
         };
-        (*worker).always_poll = (*ctx).force != 0;
+        (*ctx).force = ((*ctx).force & !FORCE_MASK) | force;
+        (*worker).always_poll = forced(ctx) != 0;
         if fresh && (*worker).always_poll {
             (*worker).countdown = ops::next_countdown(ctx);
         }

@@ -11,9 +11,15 @@
 use std::sync::atomic::Ordering;
 
 use orion_abi::Ctx;
-use orion_fast::task::{TASK_CANCEL_ASKED, TASK_READY, Task};
+use orion_fast::{
+    sync::is_parallel,
+    task::{TASK_CANCEL_ASKED, TASK_READY, Task},
+};
 
-use crate::{sched::dispatch, world::worker_of};
+use crate::{
+    sched::{dispatch, team},
+    world::{Worker, worker_of},
+};
 
 /// Native stack that must be left for a nested task to begin.
 const STACK_ROOM_BYTES: usize = 64 << 10;
@@ -28,6 +34,9 @@ pub unsafe extern "C" fn orion_run_spawned(ctx: *mut Ctx) -> u32 {
     // SAFETY: the queue's head is a live, ready task; `dispatch` leaves the worker ready for the next.
     unsafe {
         let worker = worker_of(ctx);
+        if is_parallel(ctx) {
+            return run_fresh(ctx, worker);
+        }
         let last = (*worker).head.spawned;
         let task = (*worker).head.ready.head;
         if last.is_null()
@@ -44,12 +53,43 @@ pub unsafe extern "C" fn orion_run_spawned(ctx: *mut Ctx) -> u32 {
         (*worker).head.pop();
         let dispatches = (*worker).dispatches.load(Ordering::Relaxed);
         (*worker).dispatches.store(dispatches + 1, Ordering::Relaxed);
+        (*worker).nested += 1;
         dispatch(ctx, task);
+        (*worker).nested -= 1;
         (*ctx).task = running;
         // What the running task has spawned before is still in front, unless something overtook it.
         let next: *mut Task = (*worker).head.ready.head;
         (*worker).head.spawned =
             if task == last || next.is_null() { std::ptr::null_mut() } else { last };
+        1
+    }
+}
+
+/// [`orion_run_spawned`] where several workers run: what was spawned last and has not been stolen.
+unsafe fn run_fresh(ctx: *mut Ctx, worker: *mut Worker) -> u32 {
+    let here = 0u8;
+    // SAFETY: as above.
+    unsafe {
+        let fresh = (*worker).team.fresh;
+        if fresh == 0
+            || (&raw const here as usize) < (*worker).stack_limit + STACK_ROOM_BYTES
+            || (*worker).attention.load(Ordering::Relaxed) != 0
+            || (*worker).always_poll
+        {
+            return 0;
+        }
+        let task = team::queue::next(worker);
+        if task.is_null() {
+            return 0;
+        }
+        let running = (*ctx).task;
+        let dispatches = (*worker).dispatches.load(Ordering::Relaxed);
+        (*worker).dispatches.store(dispatches + 1, Ordering::Relaxed);
+        (*worker).nested += 1;
+        dispatch(ctx, task);
+        (*worker).nested -= 1;
+        (*ctx).task = running;
+        (*worker).team.fresh = (fresh - 1).min((*worker).team.own.len());
         1
     }
 }

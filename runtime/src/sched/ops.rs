@@ -6,17 +6,43 @@ use orion_abi::{
     Ctx,
     outcome::{OUTCOME_BLOCK, OUTCOME_DONE, OUTCOME_UNWIND},
 };
-use orion_fast::task::{Task, orion_try_yield};
+use orion_fast::{
+    sync::{forced, is_parallel},
+    task::{Task, WorkerHead, orion_try_yield},
+};
 
 use crate::{
     config::Force,
+    generator,
     sched::{
         ATTEND_TICK,
         cancel::{self, orion_would_block_slow},
-        explore,
+        explore, team,
     },
     world::{worker_of, world_of},
 };
+
+/// Lone yields that go by before the scheduler looks around again.
+const LONE_YIELDS: u64 = 64;
+
+/// `@yield()`, first half, where several workers run: with nobody else ready here it goes on, but for a look around now and then.
+///
+/// # Safety
+/// As for `orion_try_yield`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orion_yield_shared(ctx: *mut Ctx) -> u32 {
+    // SAFETY: the context heads a worker.
+    unsafe {
+        let head = ctx.cast::<WorkerHead>();
+        if forced(ctx) == 0 && !team::queue::has_ready(worker_of(ctx)) {
+            (*head).lone_yields += 1;
+            if !(*head).lone_yields.is_multiple_of(LONE_YIELDS) {
+                return OUTCOME_DONE;
+            }
+        }
+        orion_would_block_slow(ctx)
+    }
+}
 
 /// `@idle()`.
 ///
@@ -36,7 +62,7 @@ pub unsafe extern "C" fn orion_try_idle(ctx: *mut Ctx) -> u32 {
 pub unsafe extern "C" fn orion_try_pause(ctx: *mut Ctx) -> u32 {
     // SAFETY: the caller's promise.
     unsafe {
-        if (*ctx).force == 0 && (*world_of(ctx)).store.is_none() {
+        if forced(ctx) == 0 && (*world_of(ctx)).config.state.is_none() {
             OUTCOME_DONE
         } else {
             OUTCOME_BLOCK
@@ -88,7 +114,7 @@ pub unsafe extern "C" fn orion_poll(ctx: *mut Ctx, stack_pointer: i64) -> u32 {
             return OUTCOME_BLOCK;
         }
         let task = (*ctx).task.cast::<Task>();
-        if (*ctx).force == 0 && cancel::must_unwind(task) {
+        if forced(ctx) == 0 && cancel::must_unwind(task) {
             cancel::record(task);
             return OUTCOME_UNWIND;
         }
@@ -106,6 +132,22 @@ pub unsafe extern "C" fn orion_poll(ctx: *mut Ctx, stack_pointer: i64) -> u32 {
         limit_of(ctx).store((*worker).stack_limit, Ordering::Relaxed);
         let world = world_of(ctx);
         (*world).output.release();
+        // Whoever waits below on this stack may have got what it waits for.
+        if (*worker).nested > 0 {
+            return OUTCOME_BLOCK;
+        }
+        if is_parallel(ctx) {
+            // Who drives the running generator may have been asked to cancel: the generator is told when both have parked.
+            let driver = generator::running_task(ctx);
+            if driver != task && cancel::must_unwind(driver) {
+                return OUTCOME_BLOCK;
+            }
+            let config = &(*world).config;
+            let saves = config.state.is_some() && config.every_ns != 0;
+            team::clock::fire_timers(ctx);
+            let blocks = saves || team::queue::has_ready(worker) || team::has_io(world);
+            return if blocks { OUTCOME_BLOCK } else { OUTCOME_DONE };
+        }
         // Who is due now runs before the one that is preempted runs again.
         crate::sched::fire_timers(world);
         let wanted = !(*worker).head.ready.is_empty() || (*world).io.is_active();

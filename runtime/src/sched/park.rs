@@ -15,6 +15,7 @@ use orion_abi::{
 };
 use orion_fast::{
     chan::Chan,
+    sync::is_parallel,
     task::{TASK_IDLING, TASK_WAITING, Task, complete},
     wait::{NODE_HAS_SIBLINGS, arm_kind},
 };
@@ -22,7 +23,10 @@ use orion_fast::{
 use crate::{
     frames::{arms_of, kind_of, point_of, slot_at},
     generator,
-    sched::{ATTEND_CHECKPOINT, ATTEND_PAUSE, attend, cancel, join, scopes, select, ticker},
+    sched::{
+        ATTEND_CHECKPOINT, ATTEND_PAUSE, attend, cancel, join, scopes, select, set_flags, team,
+        ticker,
+    },
     scope::Scope,
     world::{worker_of, world_of},
 };
@@ -89,6 +93,9 @@ pub unsafe extern "C" fn orion_park(ctx: *mut Ctx, frame: *mut Frame) {
     // SAFETY: the running task is the worker's alone; the frame is complete.
     unsafe {
         let task = (*ctx).task.cast::<Task>();
+        if is_parallel(ctx) {
+            return team::commit::park(ctx, task, frame);
+        }
         (*frame).task = task.cast();
         (*task).leaf = frame;
         (*task).state = TASK_WAITING;
@@ -141,7 +148,7 @@ pub unsafe extern "C" fn orion_park(ctx: *mut Ctx, frame: *mut Frame) {
                     cancel::record(task);
                     complete(ctx, frame, OUTCOME_UNWIND);
                 } else {
-                    (*task).flags |= TASK_IDLING;
+                    set_flags(task, TASK_IDLING);
                     (*world_of(ctx)).idlers.push(task);
                 }
             }
@@ -255,6 +262,9 @@ pub unsafe extern "C" fn orion_unlink_siblings_slow(
     // SAFETY: a node with a target is linked there.
     unsafe {
         let point = point_of(frame);
+        if is_parallel(ctx) {
+            return team::unlink_siblings(ctx, frame, point, won);
+        }
         for index in 0..point.arm_count as usize {
             let node = node_of(frame, point, index);
             if node == won || (*node).target.is_null() {

@@ -3,7 +3,10 @@
 //! A scope is left when its last task has ended. `ScopeExit` is the normal way and unwinds with the scope's failure; `ScopeCancel` is taken by early exits
 //! and by unwinding: it asks all tasks to cancel, waits, and lets a pending "scope has failed" become the failure itself.
 
-use std::ptr::null;
+use std::{
+    ptr::{null, null_mut},
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use orion_abi::{
     Ctx, Frame, Site,
@@ -12,6 +15,7 @@ use orion_abi::{
 };
 use orion_fast::{
     count::{self, retain},
+    sync::{claim, forced, is_parallel, lock_if, unlock_if},
     task::{TASK_CANCEL_ASKED, TASK_HANDLE, TASK_READY, TASK_SCOPE_FAILED, Task, complete},
 };
 
@@ -19,9 +23,11 @@ use crate::{
     frames::{drop_frame, kind_of, point_of},
     heap::text,
     panic::{Cause, Panic},
-    sched::{cancel, join, nested, ticker},
+    sched::{cancel, clear_flags, flags_of, nested, set_flags, team, ticker},
     scope::Scope,
-    world::{extra_if, extra_of, free_scope, new_scope, new_task, worker_of, world_of},
+    world::{
+        IdKind, World, extra_if, extra_of, free_scope, new_scope, new_task, worker_of, world_of,
+    },
 };
 
 /// Takes one count of a scope away.
@@ -42,47 +48,84 @@ pub unsafe fn release(ctx: *mut Ctx, scope: *mut Scope) {
 /// # Safety
 /// `scope` is alive; the task has been settled.
 pub unsafe fn task_ended(ctx: *mut Ctx, scope: *mut Scope) {
-    // SAFETY: the waiter is the scope's owner, parked at one of the scope's ends.
+    // SAFETY: the caller's promise.
+    unsafe { task_left(ctx, scope, null_mut()) }
+}
+
+/// A task of the scope has ended, and leaves its list unless it is null.
+///
+/// # Safety
+/// `scope` is alive; the task has been settled.
+pub unsafe fn task_left(ctx: *mut Ctx, scope: *mut Scope, task: *mut Task) {
+    // SAFETY: the waiter is the scope's owner, parked at one of the scope's ends; it is claimed while its node is linked.
     unsafe {
+        lock_if(ctx, &raw mut (*scope).lock);
+        if !task.is_null() {
+            (*scope).unlink(task);
+        }
         (*scope).live -= 1;
-        if (*scope).live > 0 || (*scope).waiter.is_null() {
+        let node = (*scope).waiter;
+        if (*scope).live > 0 || node.is_null() {
+            unlock_if(ctx, &raw mut (*scope).lock);
             return;
         }
-        let node = (*scope).waiter;
-        (*scope).waiter = std::ptr::null_mut();
-        (*node).target = std::ptr::null_mut();
+        (*scope).waiter = null_mut();
+        (*node).target = null_mut();
         let frame: *mut Frame = (*node).frame;
         let owner = (*frame).task.cast::<Task>();
+        if is_parallel(ctx) && !claim(owner) {
+            // It was interrupted, and will come to the other end of the scope.
+            unlock_if(ctx, &raw mut (*scope).lock);
+            return;
+        }
+        let failure = close(scope);
+        unlock_if(ctx, &raw mut (*scope).lock);
         let outcome = if kind_of(point_of(frame)) == PointKind::ScopeExit {
-            finish_exit(ctx, owner, scope)
+            finish_exit(owner, failure)
         } else {
-            finish_cancel(ctx, owner, scope)
+            finish_cancel(ctx, owner, failure)
         };
         complete(ctx, frame, outcome);
     }
 }
 
-/// The normal end of a scope without live tasks.
-unsafe fn finish_exit(ctx: *mut Ctx, owner: *mut Task, scope: *mut Scope) -> u32 {
-    // SAFETY: the owner is alive: it stands at the scope's end.
+/// A scope without live tasks ends; its failure.
+///
+/// # Safety
+/// The scope is alive, and locked where several workers run.
+pub unsafe fn close(scope: *mut Scope) -> Option<Box<Panic>> {
+    // SAFETY: the caller's promise.
     unsafe {
         (*scope).ended = true;
-        (*scope).owner = std::ptr::null_mut();
-        let Some(failure) = (*scope).failure.take() else { return OUTCOME_DONE };
-        refresh_failed_flag(ctx, owner);
+        (*scope).owner = null_mut();
+        (*scope).failed.store(false, Ordering::Relaxed);
+        (*scope).failure.take()
+    }
+}
+
+/// The normal end of a scope, for its owner.
+///
+/// # Safety
+/// The owner is the caller's, or was claimed.
+pub unsafe fn finish_exit(owner: *mut Task, failure: Option<Box<Panic>>) -> u32 {
+    // SAFETY: the owner is alive: it stands at the scope's end.
+    unsafe {
+        let Some(failure) = failure else { return OUTCOME_DONE };
+        failure_taken(owner);
         extra_of(owner).panic = Some(failure);
         OUTCOME_UNWIND
     }
 }
 
-/// The early end of a scope without live tasks.
-unsafe fn finish_cancel(ctx: *mut Ctx, owner: *mut Task, scope: *mut Scope) -> u32 {
+/// The early end of a scope, for its owner.
+///
+/// # Safety
+/// As for [`finish_exit`].
+pub unsafe fn finish_cancel(ctx: *mut Ctx, owner: *mut Task, failure: Option<Box<Panic>>) -> u32 {
     // SAFETY: as above.
     unsafe {
-        (*scope).ended = true;
-        (*scope).owner = std::ptr::null_mut();
-        let Some(failure) = (*scope).failure.take() else { return OUTCOME_DONE };
-        refresh_failed_flag(ctx, owner);
+        let Some(failure) = failure else { return OUTCOME_DONE };
+        failure_taken(owner);
         match extra_if(owner).and_then(|extra| extra.panic.as_mut()) {
             Some(pending) if pending.cause == Cause::ScopeFailed => *pending = failure,
             Some(pending) if pending.cause == Cause::Panic => {
@@ -96,17 +139,19 @@ unsafe fn finish_cancel(ctx: *mut Ctx, owner: *mut Task, scope: *mut Scope) -> u
     }
 }
 
+unsafe fn failed_scopes<'a>(owner: *mut Task) -> &'a AtomicU32 {
+    // SAFETY: the caller's owner is alive.
+    unsafe { AtomicU32::from_ptr(&raw mut (*owner).failed_scopes) }
+}
+
 /// A failure of the owner's scope was taken up: the flag stays only if another of its scopes has failed.
-unsafe fn refresh_failed_flag(ctx: *mut Ctx, owner: *mut Task) {
-    // SAFETY: linked scopes are alive.
+unsafe fn failure_taken(owner: *mut Task) {
+    // SAFETY: the owner is alive. Who fails a scope counts it first and sets the flag then, so one of the two leaves it set.
     unsafe {
-        (*owner).flags &= !TASK_SCOPE_FAILED;
-        let mut scope = (*world_of(ctx)).first_scope;
-        while !scope.is_null() {
-            if (*scope).owner == owner && (*scope).failure.is_some() {
-                (*owner).flags |= TASK_SCOPE_FAILED;
-            }
-            scope = (*scope).all_next;
+        failed_scopes(owner).fetch_sub(1, Ordering::SeqCst);
+        clear_flags(owner, TASK_SCOPE_FAILED);
+        if failed_scopes(owner).load(Ordering::SeqCst) > 0 {
+            set_flags(owner, TASK_SCOPE_FAILED);
         }
     }
 }
@@ -114,52 +159,86 @@ unsafe fn refresh_failed_flag(ctx: *mut Ctx, owner: *mut Task) {
 /// A task whose handle nobody holds has panicked: the first failure cancels the rest of the scope and interrupts its owner.
 ///
 /// # Safety
-/// `scope` is alive.
+/// `scope` is alive; no lock is held.
 pub unsafe fn fail(ctx: *mut Ctx, scope: *mut Scope, panic: Box<Panic>) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise. Tasks of the scope and its owner are alive while it is locked and has not ended, and those that were grabbed
+    // until they are told.
     unsafe {
+        lock_if(ctx, &raw mut (*scope).lock);
         if (*scope).ended {
+            unlock_if(ctx, &raw mut (*scope).lock);
             crate::report::lost_panic(world_of(ctx), &panic);
             return;
         }
         if let Some(first) = &mut (*scope).failure {
             first.others.push(panic.message);
             first.others.extend(panic.others);
+            unlock_if(ctx, &raw mut (*scope).lock);
             return;
         }
         (*scope).failure = Some(panic);
+        (*scope).failed.store(true, Ordering::Relaxed);
         (*scope).cancelling = true;
-        cancel_tasks(ctx, scope, std::ptr::null_mut());
+        let mut grabbed = Vec::new();
+        ask_tasks(ctx, scope, null_mut(), &mut grabbed);
         let owner = (*scope).owner;
         if !owner.is_null() {
-            (*owner).flags |= TASK_SCOPE_FAILED;
-            cancel::poke(ctx, owner);
+            failed_scopes(owner).fetch_add(1, Ordering::SeqCst);
+            set_flags(owner, TASK_SCOPE_FAILED);
+            cancel::poke(ctx, owner, &mut grabbed);
+        }
+        unlock_if(ctx, &raw mut (*scope).lock);
+        for task in grabbed {
+            cancel::deliver(ctx, task);
         }
     }
 }
 
-/// Asks every task of the scope but one to cancel.
-///
-/// # Safety
-/// `scope` is alive.
-pub unsafe fn cancel_tasks(ctx: *mut Ctx, scope: *mut Scope, except: *mut Task) {
-    // SAFETY: no task is freed while `walking_scopes` is not 0.
+/// Asks every task of a locked scope but one to cancel.
+unsafe fn ask_tasks(
+    ctx: *mut Ctx,
+    scope: *mut Scope,
+    except: *mut Task,
+    grabbed: &mut Vec<*mut Task>,
+) {
+    // SAFETY: linked tasks are alive.
     unsafe {
-        let world = world_of(ctx);
-        (*world).walking_scopes += 1;
         let mut task = (*scope).first;
         while !task.is_null() {
             if task != except {
-                cancel::request(ctx, task);
+                cancel::ask(ctx, task, grabbed);
             }
             task = (*task).scope_next;
         }
-        (*world).walking_scopes -= 1;
-        if (*world).walking_scopes == 0 {
-            while let Some(task) = { (*world).discarded.pop() } {
-                join::discard(ctx, task);
-            }
+    }
+}
+
+/// Asks every task of the scope but one to cancel; `leaving`: tasks that are still spawned in it, too.
+///
+/// # Safety
+/// `scope` is alive; no lock is held.
+pub unsafe fn cancel_tasks(ctx: *mut Ctx, scope: *mut Scope, except: *mut Task, leaving: bool) {
+    // SAFETY: as for `fail`.
+    unsafe {
+        let mut grabbed = Vec::new();
+        lock_if(ctx, &raw mut (*scope).lock);
+        (*scope).cancelling |= leaving;
+        ask_tasks(ctx, scope, except, &mut grabbed);
+        unlock_if(ctx, &raw mut (*scope).lock);
+        for task in grabbed {
+            cancel::deliver(ctx, task);
         }
+    }
+}
+
+/// Ends the scope if no task is left.
+unsafe fn close_now(ctx: *mut Ctx, scope: *mut Scope) -> Option<Option<Box<Panic>>> {
+    // SAFETY: the running task owns the scope.
+    unsafe {
+        lock_if(ctx, &raw mut (*scope).lock);
+        let failure = if (*scope).live > 0 { None } else { Some(close(scope)) };
+        unlock_if(ctx, &raw mut (*scope).lock);
+        failure
     }
 }
 
@@ -170,7 +249,8 @@ pub unsafe fn cancel_tasks(ctx: *mut Ctx, scope: *mut Scope, except: *mut Task) 
 pub unsafe fn exit_now(ctx: *mut Ctx, scope: *mut Scope) -> u32 {
     // SAFETY: the caller's promise.
     unsafe {
-        if (*scope).live > 0 { OUTCOME_BLOCK } else { finish_exit(ctx, (*ctx).task.cast(), scope) }
+        close_now(ctx, scope)
+            .map_or(OUTCOME_BLOCK, |failure| finish_exit((*ctx).task.cast(), failure))
     }
 }
 
@@ -181,11 +261,8 @@ pub unsafe fn exit_now(ctx: *mut Ctx, scope: *mut Scope) -> u32 {
 pub unsafe fn cancel_now(ctx: *mut Ctx, scope: *mut Scope) -> u32 {
     // SAFETY: the caller's promise.
     unsafe {
-        if (*scope).live > 0 {
-            OUTCOME_BLOCK
-        } else {
-            finish_cancel(ctx, (*ctx).task.cast(), scope)
-        }
+        close_now(ctx, scope)
+            .map_or(OUTCOME_BLOCK, |failure| finish_cancel(ctx, (*ctx).task.cast(), failure))
     }
 }
 
@@ -197,9 +274,7 @@ pub unsafe fn cancel_now(ctx: *mut Ctx, scope: *mut Scope) -> u32 {
 pub unsafe extern "C" fn orion_scope_enter(ctx: *mut Ctx) -> *mut u8 {
     // SAFETY: the running task is alive.
     unsafe {
-        let world = world_of(ctx);
-        let id = (*world).next_scope_id;
-        (*world).next_scope_id += 1;
+        let id = World::next_id(ctx, IdKind::Scope);
         new_scope(ctx, id, (*ctx).task.cast(), null()).cast()
     }
 }
@@ -213,7 +288,7 @@ pub unsafe extern "C" fn orion_try_scope_exit(ctx: *mut Ctx, scope: *mut u8) -> 
     let scope = scope.cast::<Scope>();
     // SAFETY: the caller's promise.
     unsafe {
-        if (*ctx).force != 0 {
+        if forced(ctx) != 0 {
             return OUTCOME_BLOCK;
         }
         let mut outcome = exit_now(ctx, scope);
@@ -223,7 +298,8 @@ pub unsafe extern "C" fn orion_try_scope_exit(ctx: *mut Ctx, scope: *mut u8) -> 
         let task = (*ctx).task.cast::<Task>();
         if outcome == OUTCOME_BLOCK
             && cancel::must_unwind(task)
-            && ((*task).flags & TASK_CANCEL_ASKED != 0 || (*scope).failure.is_none())
+            && (flags_of(task).load(Ordering::Relaxed) & TASK_CANCEL_ASKED != 0
+                || !(*scope).failed.load(Ordering::Relaxed))
         {
             cancel::record(task);
             return OUTCOME_UNWIND;
@@ -241,9 +317,8 @@ pub unsafe extern "C" fn orion_try_scope_cancel(ctx: *mut Ctx, scope: *mut u8) -
     let scope = scope.cast::<Scope>();
     // SAFETY: the caller's promise.
     unsafe {
-        (*scope).cancelling = true;
-        cancel_tasks(ctx, scope, (*ctx).task.cast());
-        if (*ctx).force != 0 { OUTCOME_BLOCK } else { cancel_now(ctx, scope) }
+        cancel_tasks(ctx, scope, (*ctx).task.cast(), true);
+        if forced(ctx) != 0 { OUTCOME_BLOCK } else { cancel_now(ctx, scope) }
     }
 }
 
@@ -254,7 +329,7 @@ pub unsafe extern "C" fn orion_try_scope_cancel(ctx: *mut Ctx, scope: *mut u8) -
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn orion_cancel_scope(ctx: *mut Ctx, scope: *mut u8) {
     // SAFETY: the caller's promise.
-    unsafe { cancel_tasks(ctx, scope.cast(), (*ctx).task.cast()) }
+    unsafe { cancel_tasks(ctx, scope.cast(), (*ctx).task.cast(), false) }
 }
 
 /// Spawns a task.
@@ -282,29 +357,33 @@ pub unsafe extern "C" fn orion_spawn(
             super::fail::panic(ctx, String::from("spawn in a scope that has ended"), site);
             return STATUS_UNWINDING;
         }
-        let world = world_of(ctx);
-        let id = (*world).next_task_id;
-        (*world).next_task_id += 1;
+        let id = World::next_id(ctx, IdKind::Task);
         let task = new_task(ctx, id, frame, site);
         if !name.is_null() {
             extra_of(task).name = Some(text::as_str(name).to_owned());
             text::drop_str(ctx, name);
         }
         (*task).scope = scope.cast();
+        (*task).state = TASK_READY;
         retain(scope.cast());
-        (*scope).link(task);
-        (*scope).live += 1;
         if !out.is_null() {
             (*task).flags |= TASK_HANDLE;
             *out = task.cast();
         }
+        lock_if(ctx, &raw mut (*scope).lock);
+        (*scope).link(task);
+        (*scope).live += 1;
         if (*scope).cancelling {
-            (*task).flags |= TASK_CANCEL_ASKED;
+            set_flags(task, TASK_CANCEL_ASKED);
         }
-        (*task).state = TASK_READY;
-        let worker = worker_of(ctx);
-        (*worker).head.push_spawned(task);
-        ticker::ensure(worker);
+        unlock_if(ctx, &raw mut (*scope).lock);
+        if is_parallel(ctx) {
+            team::queue::push_spawned(ctx, task);
+        } else {
+            let worker = worker_of(ctx);
+            (*worker).head.push_spawned(task);
+            ticker::ensure(worker);
+        }
         STATUS_RETURNED
     }
 }

@@ -26,18 +26,34 @@ extern "C" fn on_signal(signal: libc::c_int) {
     let bit = if signal == libc::SIGQUIT { ATTEND_REPORT } else { ATTEND_STOP };
     // SAFETY: the worker lives as long as the process; only atomics and async-signal-safe calls are used.
     unsafe {
-        let before = (*worker).attention.fetch_or(bit, Ordering::Relaxed);
+        let shared = (*(*worker).world).shared.as_ref();
+        let attention = shared.map_or(&(*worker).attention, |shared| &shared.attention);
+        let before = attention.fetch_or(bit, Ordering::Relaxed);
         if before & bit & ATTEND_STOP != 0 {
             libc::signal(signal, libc::SIG_DFL);
             libc::raise(signal);
             return;
         }
-        limit_of(Worker::ctx(worker)).store(usize::MAX, Ordering::Relaxed);
-        let one = 1u64;
+        match shared {
+            None => limit_of(Worker::ctx(worker)).store(usize::MAX, Ordering::Relaxed),
+            Some(shared) => {
+                for &worker in &shared.workers {
+                    (*worker).attention.fetch_or(bit, Ordering::Relaxed);
+                    limit_of(Worker::ctx(worker)).store(usize::MAX, Ordering::Relaxed);
+                }
+            }
+        }
         let saved = *libc::__errno_location();
-        libc::write(EVENT.load(Ordering::Relaxed), (&raw const one).cast(), 8);
+        wake();
         *libc::__errno_location() = saved;
     }
+}
+
+/// Ends the wait of the worker that waits in the kernel, now or as soon as it begins. Async-signal-safe but for `errno`.
+pub fn wake() {
+    let one = 1u64;
+    // SAFETY: a buffer of eight bytes; a descriptor that is not there is refused.
+    unsafe { libc::write(EVENT.load(Ordering::Relaxed), (&raw const one).cast(), 8) };
 }
 
 /// Installs the handlers; `durable`: those of `--state` too.
@@ -71,21 +87,27 @@ pub fn release_output() {
     let worker = WORKER.load(Ordering::Relaxed);
     if !worker.is_null() {
         // SAFETY: the worker and its world live as long as the process; releasing allocates nothing.
-        unsafe { (*(*worker).world).output.release() };
+        unsafe { (*(*worker).world).output.try_release() };
     }
 }
 
 /// Waits until a signal comes or `ns` have passed (negative: for ever).
 pub fn wait(ns: i64) {
+    wait_with(None, ns);
+}
+
+/// As [`wait`], or until another descriptor is readable.
+pub fn wait_with(other: Option<i32>, ns: i64) {
     let event = EVENT.load(Ordering::Relaxed);
-    let mut poll = libc::pollfd { fd: event, events: libc::POLLIN, revents: 0 };
+    let entry = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    let mut entries = [entry(event), entry(other.unwrap_or(-1))];
     let timeout =
         libc::timespec { tv_sec: ns.max(0) / 1_000_000_000, tv_nsec: ns.max(0) % 1_000_000_000 };
-    // SAFETY: one valid entry (a negative descriptor is ignored), a valid timeout, a buffer of 8 bytes.
+    // SAFETY: two valid entries (a negative descriptor is ignored), a valid timeout, a buffer of 8 bytes.
     unsafe {
         let limit = if ns < 0 { std::ptr::null() } else { &raw const timeout };
-        libc::ppoll(&raw mut poll, 1, limit, std::ptr::null());
-        if poll.revents & libc::POLLIN != 0 {
+        libc::ppoll(entries.as_mut_ptr(), 2, limit, std::ptr::null());
+        if entries[0].revents & libc::POLLIN != 0 {
             let mut count = 0u64;
             libc::read(event, (&raw mut count).cast(), 8);
         }

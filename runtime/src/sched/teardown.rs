@@ -48,7 +48,7 @@ pub unsafe fn drop_all(worker: *mut Worker) {
         (*worker).head.ready = TaskQueue::new();
         (*worker).head.spawned = null_mut();
         (*worker).head.boundary = null_mut();
-        (*world).tearing_down = true;
+        (*worker).tearing_down = true;
         empty_buffers(world);
         for &task in &tasks {
             let mut frame = (*task).leaf;
@@ -75,8 +75,8 @@ pub unsafe fn drop_all(worker: *mut Worker) {
             free_task(ctx, task);
         }
         (*world).main = null_mut();
-        (*world).orphans = 0;
-        (*world).tearing_down = false;
+        (*world).orphans.store(0, std::sync::atomic::Ordering::Relaxed);
+        (*worker).tearing_down = false;
     }
 }
 

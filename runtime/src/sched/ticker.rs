@@ -39,7 +39,8 @@ unsafe impl Send for WorkerAddress {}
 pub unsafe fn ensure(worker: *mut Worker) {
     // SAFETY: the caller's promise.
     unsafe {
-        if (*worker).ticker.is_none() && !(*worker).always_poll {
+        let alone = (*(*worker).world).config.threads == 1;
+        if (*worker).ticker.is_none() && !(*worker).always_poll && alone {
             start(worker);
         }
     }

@@ -27,6 +27,7 @@ use orion_format::world::{
 use rustc_hash::FxHashMap;
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What is written beside the world.
 pub struct Header {
@@ -124,8 +125,18 @@ pub fn finished(
     status: i32,
     now_ns: i64,
 ) -> Result<Vec<u8>, String> {
-    let globals = Globals {
-        progress: Progress::Finished(status),
+    let globals = nothing(Progress::Finished(status), now_ns);
+    ImageWriter::base(number, &program.encoded).commit(&Commit {
+        durable: 0,
+        sealed: true,
+        globals,
+    })
+}
+
+/// Globals of a world in which nothing is.
+fn nothing<'w>(progress: Progress, now_ns: i64) -> Globals<'w> {
+    Globals {
+        progress,
         now_ns,
         next_ids: [0; 6],
         main_task: 0,
@@ -140,12 +151,7 @@ pub fn finished(
         wake_at_ns: None,
         handles: Vec::new(),
         next_handle: 1,
-    };
-    ImageWriter::base(number, &program.encoded).commit(&Commit {
-        durable: 0,
-        sealed: true,
-        globals,
-    })
+    }
 }
 
 /// Writes the whole world.
@@ -215,23 +221,14 @@ impl<'p> Capture<'p> {
             self.writer.item(&Item::Site(site))?;
         }
         let shared_count = self.encoder.shared_count() as u64;
-        // SAFETY: the world outlives the commit.
-        let mut globals = unsafe { globals(world, header.now_ns, shared_count, site_count) };
-        if progress != Progress::Running {
-            // A generator by itself: nothing of the program is its own.
-            globals.main_task = 0;
-            globals.ready.clear();
-            globals.idlers.clear();
-            globals.args.clear();
-            globals.random = [[0; 4]; 2];
-            globals.seed = 0;
-            globals.seeded = false;
-            globals.hash_seed = 0;
-            globals.countdown = 0;
-            globals.wake_at_ns = None;
-            globals.handles.clear();
-            globals.next_handle = 1;
-        }
+        // SAFETY: the world outlives the commit. Where other workers run, only what they may change by atomic operations is looked at.
+        let mut globals = unsafe {
+            if progress == Progress::Running {
+                globals(world, header.now_ns, shared_count, site_count)
+            } else {
+                alone(world, header.now_ns, shared_count, site_count)
+            }
+        };
         globals.progress = progress;
         self.writer.commit(&Commit { durable: 0, sealed: header.sealed, globals })
     }
@@ -474,6 +471,26 @@ unsafe fn queued(queue: &TaskQueue) -> Vec<u64> {
     ids
 }
 
+/// What a generator by itself has of a world: ids that were given out.
+unsafe fn alone<'w>(
+    world: *mut World,
+    now_ns: i64,
+    shared_count: u64,
+    site_count: u64,
+) -> Globals<'w> {
+    // SAFETY: the counters may be changed by other workers, atomically.
+    let next = |counter: *mut u64| unsafe { AtomicU64::from_ptr(counter).load(Ordering::Relaxed) };
+    // SAFETY: the caller's world is valid.
+    let (task, chan, scope) = unsafe {
+        let (task, chan) = (&raw mut (*world).next_task_id, &raw mut (*world).next_chan_id);
+        (next(task), next(chan), next(&raw mut (*world).next_scope_id))
+    };
+    Globals {
+        next_ids: [task, chan, scope, shared_count + 1, site_count + 1, 0],
+        ..nothing(Progress::Running, now_ns)
+    }
+}
+
 unsafe fn globals<'w>(
     world: *mut World,
     now_ns: i64,
@@ -504,7 +521,7 @@ unsafe fn globals<'w>(
             idlers: queued(&world.idlers),
             random: [world.rng.state, world.program_rng.state],
             seed: world.seed,
-            seeded: world.clock.is_virtual(),
+            seeded: world.config.seed.is_some(),
             countdown: (*world.worker).countdown,
             hash_seed: world.hash_seed,
             args: args.iter().map(String::as_str).collect(),

@@ -10,6 +10,7 @@
 use super::program::{Program, captures_of, fields_of, type_at, variant_fields, variants_of};
 use crate::heap::text::empty as empty_object;
 use crate::scope::Scope;
+use crate::world::{IdKind, World};
 use orion_abi::{
     ClosureDesc, ClosureObject, Ctx, FieldDesc, ListObject, StrObject, TypeDesc,
     object::BoxedObject,
@@ -223,9 +224,7 @@ impl<'a> Decoder<'a> {
         let chan = unsafe {
             let mut own = id;
             if self.new_ids {
-                let world = crate::world::world_of(self.ctx);
-                own = (*world).next_chan_id;
-                (*world).next_chan_id += 1;
+                own = World::next_id(self.ctx, IdKind::Chan);
             }
             crate::world::new_chan(self.ctx, own, cap, elem, crate::world::no_site())
         };

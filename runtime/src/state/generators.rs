@@ -11,7 +11,7 @@ use super::restore::{RestoreError, restore_generator};
 use super::{check_owner, explain, program_of};
 use crate::generator::{self, Generator};
 use crate::sched::fail;
-use crate::world::{Worker, World, free_task, world_of};
+use crate::world::{Worker, World, free_task, worker_of, world_of};
 use orion_abi::outcome::{STATUS_RETURNED, STATUS_UNWINDING};
 use orion_abi::{Ctx, ListObject, Site, TypeDesc};
 use orion_fast::blocks::{block_alloc, orion_frame_free};
@@ -114,8 +114,8 @@ unsafe fn stands_still(task: *mut Task) -> bool {
 unsafe fn forget(ctx: *mut Ctx, generators: &[*mut Task]) {
     // SAFETY: nothing refers to them but each other; while everything is torn down, references to generators are not followed.
     unsafe {
-        let world = world_of(ctx);
-        (*world).tearing_down = true;
+        let worker = worker_of(ctx);
+        (*worker).tearing_down = true;
         for &task in generators {
             let mut frame = (*task).leaf;
             (*task).leaf = std::ptr::null_mut();
@@ -130,7 +130,7 @@ unsafe fn forget(ctx: *mut Ctx, generators: &[*mut Task]) {
                 frame = parent;
             }
         }
-        (*world).tearing_down = false;
+        (*worker).tearing_down = false;
         for &task in generators {
             free_task(ctx, task);
         }
@@ -162,25 +162,25 @@ pub unsafe extern "C" fn orion_gen_load(
 ) -> *mut u8 {
     // SAFETY: the list holds `len` bytes behind its head.
     unsafe {
-        let world = world_of(ctx);
         let len = (*bytes.cast::<ListObject>()).len as usize;
         let bytes = std::slice::from_raw_parts(bytes.add(size_of::<ListObject>()), len);
-        match load(world, bytes, ty) {
+        match load(ctx, bytes, ty) {
             Ok(task) => {
-                (*world).load_error = None;
+                (*worker_of(ctx)).load_error = None;
                 task.cast()
             }
             Err(why) => {
-                (*world).load_error = Some(why);
+                (*worker_of(ctx)).load_error = Some(why);
                 std::ptr::null_mut()
             }
         }
     }
 }
 
-unsafe fn load(world: *mut World, bytes: &[u8], ty: *const TypeDesc) -> Result<*mut Task, String> {
+unsafe fn load(ctx: *mut Ctx, bytes: &[u8], ty: *const TypeDesc) -> Result<*mut Task, String> {
     // SAFETY: the caller's world is valid; the trial's is its own.
     unsafe {
+        let world = world_of(ctx);
         let program = program_of((*world).program)?;
         let image = Image::read(bytes).map_err(|error| format!("the saved generator {error}"))?;
         check_owner(&image, &program).map_err(|why| format!("the saved generator {why}"))?;
@@ -189,7 +189,7 @@ unsafe fn load(world: *mut World, bytes: &[u8], ty: *const TypeDesc) -> Result<*
             error => format!("the saved generator {}", explain(error, program.schema.program)),
         };
         try_out(world, &program, &image, ty).map_err(&told)?;
-        restore_generator(world, &program, &image, ty).map_err(&told)
+        restore_generator(ctx, &program, &image, ty).map_err(&told)
     }
 }
 
@@ -206,7 +206,7 @@ unsafe fn try_out(
         let config = crate::config::Config::default();
         let trial = Box::into_raw(World::new((*world).program, worker, config));
         (*worker).world = trial;
-        let result = restore_generator(trial, program, image, ty).map(|_| ());
+        let result = restore_generator(Worker::ctx(worker), program, image, ty).map(|_| ());
         if result.is_ok() {
             crate::sched::teardown::drop_all(worker);
         }
@@ -223,7 +223,7 @@ unsafe fn try_out(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn orion_gen_load_failed(ctx: *mut Ctx) -> u32 {
     // SAFETY: the context heads a worker with a world.
-    unsafe { u32::from((*world_of(ctx)).load_error.is_some()) }
+    unsafe { u32::from((*worker_of(ctx)).load_error.is_some()) }
 }
 
 /// Why the last `@load` failed.
@@ -234,7 +234,7 @@ pub unsafe extern "C" fn orion_gen_load_failed(ctx: *mut Ctx) -> u32 {
 pub unsafe extern "C" fn orion_gen_load_message(ctx: *mut Ctx) -> *mut u8 {
     // SAFETY: the context heads a worker with a world.
     unsafe {
-        let message = (*world_of(ctx)).load_error.take().unwrap_or_default();
+        let message = (*worker_of(ctx)).load_error.take().unwrap_or_default();
         crate::heap::text::new(ctx, &message)
     }
 }

@@ -34,7 +34,6 @@ use restore::RestoreError;
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
 use storage::FileStore;
 
 /// What a start finds.
@@ -197,8 +196,8 @@ impl Store {
 }
 
 unsafe fn dispatches(world: *mut World) -> u64 {
-    // SAFETY: the world has a worker. Relaxed: the count is read by the thread that writes it.
-    unsafe { (*(*world).worker).dispatches.load(Ordering::Relaxed) }
+    // SAFETY: the caller's world is valid.
+    unsafe { World::dispatches(world) }
 }
 
 /// Time goes on: virtual time where it stopped, the wall clock where it is now.
@@ -207,8 +206,9 @@ unsafe fn resume_clock(world: *mut World, image: &Image<'_>) {
     unsafe {
         let globals = &image.globals;
         (*world).config.seed = globals.seeded.then_some(globals.seed);
-        if globals.seeded != (*world).clock.is_virtual() {
-            (*world).clock = Clock::new(globals.seeded);
+        let is_virtual = globals.seeded && (*world).config.threads == 1;
+        if is_virtual != (*world).clock.is_virtual() {
+            (*world).clock = Clock::new(is_virtual);
         }
         (*world).clock.set_virtual_now(globals.now_ns);
     }

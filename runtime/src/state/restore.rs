@@ -13,12 +13,13 @@ use super::program::{Program, arms_of, points_of, slots_of};
 use crate::frames::{kind_of, result_at, slot_at};
 use crate::generator::Generator;
 use crate::panic::{Cause, Panic, TraceLine};
-use crate::world::{World, extra_of, free_scope, new_scope, new_task};
+use crate::world::{IdKind, World, extra_of, free_scope, new_scope, new_task};
 use orion_abi::desc::{ARM_RECV, ARM_SEND, PointDesc, PointKind};
 use orion_abi::frame::{FRAME_COMPLETED as ABI_COMPLETED, FRAME_ENDED as ABI_ENDED};
 use orion_abi::outcome::{OUTCOME_DONE, OUTCOME_UNWIND, STATUS_RETURNED};
 use orion_abi::{Ctx, Frame, Site, TypeDesc};
 use orion_fast::chan::place;
+use orion_fast::sync::{lock_if, unlock_if};
 use orion_fast::task::{
     TASK_GENERATOR, TASK_HANDLE, TASK_IDLING, TASK_ORPHAN, TASK_STOPPING, Task,
 };
@@ -33,6 +34,7 @@ use orion_format::world::{
 use std::collections::BTreeMap;
 use std::ptr::null_mut;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 
 /// Handles are numbered upwards for ever: no program comes near.
 const HANDLE_MAX: i64 = i64::MAX / 2;
@@ -102,9 +104,9 @@ pub unsafe fn restore(
 /// When the image is wrong, the program cannot take it over, or the generator is not of the type.
 ///
 /// # Safety
-/// `world` is valid; `program` describes its program, `ty` is one of its types.
+/// `ctx` is the running worker's, its world is valid; `program` describes its program, `ty` is one of its types.
 pub unsafe fn restore_generator(
-    world: *mut World,
+    ctx: *mut Ctx,
     program: &Program,
     image: &Image<'_>,
     ty: *const TypeDesc,
@@ -114,7 +116,7 @@ pub unsafe fn restore_generator(
     };
     // SAFETY: the caller's promise.
     unsafe {
-        let ctx = crate::world::Worker::ctx((*world).worker);
+        let world = crate::world::world_of(ctx);
         let mut restore =
             Restore { world, ctx, program, image, decoder: Decoder::new(program, image, ctx) };
         restore.decoder.new_ids = true;
@@ -270,9 +272,14 @@ impl<'a> Restore<'a> {
 
     fn site(&mut self, id: u64) -> *const Site {
         let Some(item) = self.image.sites.get(&id) else { return crate::world::no_site() };
-        // SAFETY: the world is valid and nothing else borrows its table.
-        let sites = unsafe { &mut (*self.world).sites };
-        sites.intern(item.function, item.file, item.line, item.column)
+        // SAFETY: the world is valid; its table is touched under the lock where several workers run.
+        unsafe {
+            let word = &raw mut (*self.world).rare_lock;
+            lock_if(self.ctx, word);
+            let site = (*self.world).sites.intern(item.function, item.file, item.line, item.column);
+            unlock_if(self.ctx, word);
+            site
+        }
     }
 
     fn panic(&mut self, item: &PanicItem<'_>) -> Box<Panic> {
@@ -307,6 +314,7 @@ impl<'a> Restore<'a> {
                 (*scope).rc = 0;
                 (*scope).ended = item.ended;
                 (*scope).cancelling = item.cancelling;
+                (*scope).failed.store(item.panic.is_some(), Ordering::Relaxed);
                 (*scope).failure = item.panic.as_ref().map(|panic| self.panic(panic));
                 self.decoder.scopes.insert(item.id, scope);
             }
@@ -352,7 +360,9 @@ impl<'a> Restore<'a> {
                 // SAFETY: both were just made.
                 unsafe {
                     let owner = self.decoder.tasks[&item.owner];
-                    (*self.decoder.scopes[&item.id]).owner = owner;
+                    let scope = self.decoder.scopes[&item.id];
+                    (*scope).owner = owner;
+                    (*owner).failed_scopes += u32::from((*scope).failure.is_some());
                 }
             }
         }
@@ -392,11 +402,10 @@ impl<'a> Restore<'a> {
                 if item.flags & (TASK_ORPHAN | TASK_STOPPING) != 0 {
                     return corrupt(format!("generator {id} does not stand still"));
                 }
-                id = (*self.world).next_task_id;
-                (*self.world).next_task_id += 1;
+                id = World::next_id(self.ctx, IdKind::Task);
             }
             if item.flags & TASK_ORPHAN != 0 && item.state != TASK_ENDED {
-                (*self.world).orphans += 1;
+                (*self.world).orphans.fetch_add(1, Ordering::Relaxed);
             }
             Ok(crate::generator::new(self.ctx, id, ty, site).cast())
         }

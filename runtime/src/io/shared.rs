@@ -1,0 +1,200 @@
+//! Input and output where several workers run: everything under one lock, and waits outside of it.
+//!
+//! A worker that waits in the kernel does so for the event descriptor and for the ring or epoll descriptor together, and makes a round when one of them is
+//! readable; so it holds no lock meanwhile. Frames are completed outside the lock: who completes one claims its task, which only an interruption
+//! may hold back for a moment, to have the job stopped.
+
+use std::{os::fd::RawFd, sync::atomic::Ordering, time::Instant};
+
+use orion_abi::{Ctx, Frame, desc::IoRequest};
+use orion_fast::{
+    sync::{CLAIM_OPEN, claim, claim_of, forced, lock, unlock},
+    task::{TASK_INTERRUPTED, Task},
+};
+
+use super::{
+    BUSY_ROUND, Io, KERNEL_STATUS, finish,
+    job::Stop,
+    request,
+    request::{Outcome, READ, READ_LINE, STDIN},
+    request_of,
+};
+use crate::{
+    frames::point_of,
+    sched::{cancel, flags_of, park::node_of, signals, team::shared_of},
+    world::{World, world_of},
+};
+
+/// Does something with all of it under the lock.
+unsafe fn with<R>(world: *mut World, action: impl FnOnce(&mut Io) -> R) -> R {
+    // SAFETY: several workers run; it is touched under the lock only.
+    unsafe {
+        lock(&raw mut (*world).io_lock);
+        let io = &mut *(&raw mut (*world).io);
+        let result = action(io);
+        shared_of(world).io_jobs.store(io.jobs.len(), Ordering::Relaxed);
+        unlock(&raw mut (*world).io_lock);
+        result
+    }
+}
+
+/// What needs no waiting, if the operation is such.
+///
+/// # Safety
+/// Several workers run; the request's bytes are valid.
+pub unsafe fn instant(ctx: *mut Ctx, request: &IoRequest) -> Option<Outcome> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let text = request::bytes_of(request);
+        with(world_of(ctx), |io| io.instant(request.code, request.a, request.b, text))
+    }
+}
+
+/// Registers a frame that has parked at an `Io` point; its nodes are filled.
+///
+/// # Safety
+/// Its worker has left its stack, and nobody else knows it yet.
+pub unsafe fn commit(ctx: *mut Ctx, task: *mut Task, frame: *mut Frame) {
+    // SAFETY: until its job is begun nobody can complete the frame.
+    unsafe {
+        let world = world_of(ctx);
+        let request = request_of(frame);
+        if forced(ctx) != 0
+            && let Some(outcome) = instant(ctx, &request)
+        {
+            return finish(ctx, frame, outcome);
+        }
+        if cancel::must_unwind(task) {
+            cancel::record(task);
+            return orion_fast::task::complete(ctx, frame, orion_abi::outcome::OUTCOME_UNWIND);
+        }
+        if request.a == STDIN && matches!(request.code, READ | READ_LINE) {
+            // Whoever waits for an answer wants to see the question.
+            (*world).output.release();
+        }
+        let news = with(world, |io| {
+            let before = (io.is_active(), io.deadlines.first().copied());
+            io.open_kernel();
+            (*node_of(frame, point_of(frame), 0)).target = frame.cast();
+            let index = io.add(frame);
+            claim_of(task).store(CLAIM_OPEN, Ordering::SeqCst);
+            let asked = flags_of(task).load(Ordering::SeqCst) & TASK_INTERRUPTED != 0;
+            io.start(index);
+            if asked {
+                io.stop(index, Stop::Cancelled);
+            }
+            before != (io.is_active(), io.deadlines.first().copied())
+        });
+        if news && shared_of(world).waits_until.load(Ordering::SeqCst) != i64::MIN {
+            // Who waits in the kernel does not know of it.
+            signals::wake();
+        }
+        settle(ctx);
+    }
+}
+
+/// Begins jobs that have got their lane, and makes the tasks ready whose operations are over.
+///
+/// # Safety
+/// `ctx` is the caller's own, who holds neither this lock nor a task.
+pub unsafe fn settle(ctx: *mut Ctx) {
+    // SAFETY: frames with jobs wait until they are completed.
+    unsafe {
+        let world = world_of(ctx);
+        loop {
+            let ended = with(world, |io| {
+                io.begin_all();
+                std::mem::take(&mut io.ended)
+            });
+            if ended.is_empty() {
+                return;
+            }
+            for (frame, outcome) in ended {
+                let claimed = claim((*frame).task.cast());
+                debug_assert!(claimed, "only this completes a frame with a job");
+                finish(ctx, frame, outcome);
+            }
+        }
+    }
+}
+
+/// The job of a task that is held is asked to stop. The caller settles when it holds the task no more.
+///
+/// # Safety
+/// `frame` is the leaf of a task that is held, and stands at an `Io` point.
+pub unsafe fn interrupt(ctx: *mut Ctx, frame: *mut Frame) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let task = (*(*frame).task.cast::<Task>()).id;
+        with(world_of(ctx), |io| {
+            if let Some(&index) = io.by_task.get(&task) {
+                io.stop(index, Stop::Cancelled);
+            }
+        });
+    }
+}
+
+/// Hands what was collected to the kernel, takes what has come, and makes tasks ready; waits for nothing.
+///
+/// # Safety
+/// As for [`settle`].
+pub unsafe fn round(ctx: *mut Ctx) {
+    // SAFETY: as for `settle`.
+    unsafe {
+        let world = world_of(ctx);
+        if shared_of(world).io_jobs.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        with(world, |io| io.expire());
+        settle(ctx);
+        with(world, |io| {
+            let Some(kernel) = &mut io.kernel else { return };
+            let mut results = std::mem::take(&mut io.results);
+            if let Err(error) = kernel.enter(None, &mut results) {
+                crate::output::emergency(format!("error: {} fails: {error}\n", kernel.name()));
+                crate::start::exit_now(KERNEL_STATUS);
+            }
+            for (token, result) in results.drain(..) {
+                io.completed(token, result);
+            }
+            io.results = results;
+            io.expire();
+            io.last_round = Instant::now();
+        });
+        settle(ctx);
+    }
+}
+
+/// A look at the kernel while tasks are ready, if the last one was a while ago.
+///
+/// # Safety
+/// As for [`settle`].
+pub unsafe fn busy_round(ctx: *mut Ctx) {
+    // SAFETY: as for `settle`.
+    unsafe {
+        let world = world_of(ctx);
+        if shared_of(world).io_jobs.load(Ordering::Relaxed) > 0
+            && with(world, |io| io.last_round.elapsed() >= BUSY_ROUND)
+        {
+            round(ctx);
+        }
+    }
+}
+
+/// What whoever waits in the kernel waits for beside the event: a descriptor, if there is one, and a time in nanoseconds.
+///
+/// # Safety
+/// Several workers run.
+pub unsafe fn what_to_wait_for(world: *mut World) -> (Option<RawFd>, Option<i64>) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        with(world, |io| {
+            let fd = io.kernel.as_ref().map(super::kernel::Kernel::fd);
+            let until = io.deadlines.first().map(|(at, _)| {
+                let left = at.saturating_duration_since(Instant::now());
+                i64::try_from(left.as_nanos()).unwrap_or(i64::MAX)
+            });
+            (fd, until)
+        })
+    }
+}

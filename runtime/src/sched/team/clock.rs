@@ -1,0 +1,195 @@
+//! Time where several workers run: timers under a lock, and the thread that ends time slices of all of them.
+//!
+//! Any worker fires what is due: each looks every so many dispatches and at every tick, the one that waits in the kernel when it wakes. The first deadline stands in
+//! `Shared::next_deadline`, so that a look costs a load.
+
+use std::{
+    ptr::null_mut,
+    sync::atomic::Ordering,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use orion_abi::{Ctx, WaitNode};
+use orion_fast::{
+    sync::{claim, lock, unlock},
+    task::complete,
+};
+
+use super::{Shared, rest, shared_of};
+use crate::{
+    sched::{ATTEND_TICK, ops::limit_of, park::orion_unlink_siblings_slow, signals},
+    world::{Worker, World, world_of},
+};
+
+/// Half a time slice, as on one worker.
+const TICK: Duration = Duration::from_millis(5);
+
+/// Inserts a timer. The timers' lock is held.
+///
+/// # Safety
+/// `node` is valid until it is removed.
+pub unsafe fn insert_locked(world: *mut World, node: *mut WaitNode, deadline_ns: i64) {
+    // SAFETY: the caller holds the lock.
+    unsafe {
+        (*world).timers.insert(node, deadline_ns);
+        let shared = shared_of(world);
+        if deadline_ns < shared.next_deadline.load(Ordering::Relaxed) {
+            shared.next_deadline.store(deadline_ns, Ordering::SeqCst);
+            // Who waits in the kernel would wait too long.
+            if deadline_ns < shared.waits_until.load(Ordering::SeqCst) {
+                signals::wake();
+            }
+        }
+    }
+}
+
+/// Takes a timer out, if the heap holds it.
+///
+/// # Safety
+/// `node` is a timer's node, and the caller has claimed its task.
+pub unsafe fn remove(world: *mut World, node: *mut WaitNode) {
+    // SAFETY: the node is touched under the lock.
+    unsafe {
+        lock(&raw mut (*world).timers_lock);
+        if !(*node).target.is_null() {
+            (*world).timers.remove(node);
+            note_first(world);
+        }
+        unlock(&raw mut (*world).timers_lock);
+    }
+}
+
+unsafe fn note_first(world: *mut World) {
+    // SAFETY: the caller holds the lock.
+    unsafe {
+        let first = (*world).timers.first().map_or(i64::MAX, |timer| timer.deadline_ns);
+        shared_of(world).next_deadline.store(first, Ordering::Relaxed);
+    }
+}
+
+/// Whether a timer is due.
+///
+/// # Safety
+/// Several workers run.
+#[must_use]
+pub unsafe fn is_due(world: *mut World) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let first = shared_of(world).next_deadline.load(Ordering::Relaxed);
+        first != i64::MAX && first <= (*world).clock.peek_ns()
+    }
+}
+
+/// Makes tasks ready whose timers are due.
+///
+/// # Safety
+/// `ctx` is the caller's own.
+pub unsafe fn fire_timers(ctx: *mut Ctx) {
+    // SAFETY: nodes of the heap are valid under its lock, and those of claimed tasks after it.
+    unsafe {
+        let world = world_of(ctx);
+        if !is_due(world) {
+            return;
+        }
+        let now = (*world).clock.peek_ns();
+        loop {
+            let mut won: *mut WaitNode = null_mut();
+            lock(&raw mut (*world).timers_lock);
+            while let Some(timer) = (*world).timers.first() {
+                if timer.deadline_ns > now {
+                    break;
+                }
+                (*world).timers.remove(timer.node);
+                if claim((*(*timer.node).frame).task.cast()) {
+                    won = timer.node;
+                    break;
+                }
+            }
+            note_first(world);
+            unlock(&raw mut (*world).timers_lock);
+            if won.is_null() {
+                return;
+            }
+            let frame = (*won).frame;
+            orion_unlink_siblings_slow(ctx, frame, won);
+            complete(ctx, frame, (*won).arm << 1);
+        }
+    }
+}
+
+/// Takes an automatic checkpoint that is due.
+///
+/// # Safety
+/// `worker` is the caller's own, and stands at its loop.
+pub unsafe fn checkpoint_if_due(worker: *mut Worker) {
+    // SAFETY: the caller's promise. What `checkpoint_is_due` reads is looked at when the world stands still.
+    unsafe {
+        let world = (*worker).world;
+        if (*world).config.state.is_some() && (*world).config.every_ns != 0 {
+            rest::checkpoint(worker);
+        }
+    }
+}
+
+/// What [`Shared`] is to another thread.
+struct SharedAddress(*const Shared);
+// SAFETY: what is shared is made for it.
+unsafe impl Send for SharedAddress {}
+
+/// Starts the ticker of all workers. It ends with the run.
+///
+/// # Safety
+/// What is shared outlives the thread.
+pub unsafe fn start_ticker(shared: *const Shared) -> Option<JoinHandle<()>> {
+    let address = SharedAddress(shared);
+    let builder = thread::Builder::new().name(String::from("ticker")).stack_size(64 << 10);
+    // Without the thread there is no preemption, and everything else works.
+    builder
+        .spawn(move || {
+            let SharedAddress(shared) = { address };
+            // SAFETY: the caller's promise.
+            let shared = unsafe { &*shared };
+            let mut seen = vec![0; shared.workers.len()];
+            while !shared.over.load(Ordering::Relaxed) {
+                if shared.idle.load(Ordering::Relaxed) == shared.workers.len() {
+                    shared.ticker_asleep.store(true, Ordering::SeqCst);
+                    if shared.idle.load(Ordering::SeqCst) == shared.workers.len() {
+                        // Bounded, in case the wake comes before the sleep.
+                        thread::park_timeout(Duration::from_millis(100));
+                    }
+                    shared.ticker_asleep.store(false, Ordering::Relaxed);
+                    continue;
+                }
+                thread::park_timeout(TICK);
+                tick(shared, &mut seen);
+            }
+        })
+        .ok()
+}
+
+fn tick(shared: &Shared, seen: &mut [u64]) {
+    let mut waiting = false;
+    for (&worker, last) in shared.workers.iter().zip(seen) {
+        // SAFETY: workers live as long as the run; only atomics are touched.
+        unsafe {
+            let dispatches = (*worker).dispatches.load(Ordering::Relaxed);
+            (*worker).attention.fetch_or(ATTEND_TICK, Ordering::Relaxed);
+            if dispatches == *last {
+                limit_of(Worker::ctx(worker)).store(usize::MAX, Ordering::Relaxed);
+            }
+            waiting |= !(*worker).team.offer.is_empty();
+            *last = dispatches;
+        }
+    }
+    if waiting && shared.idle.load(Ordering::Relaxed) > 0 {
+        rest::wake_one(shared);
+    }
+}
+
+/// Somebody works again.
+pub fn wake_ticker(shared: &Shared) {
+    if shared.ticker_asleep.load(Ordering::SeqCst) {
+        rest::wake_ticker_thread(shared);
+    }
+}
