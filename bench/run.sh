@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Compiles the programs of bench/programs at -O3 and prints medians of several passes.
 #
-# usage: bench/run.sh [PASSES=5] [FILTER-regex]
+# usage: bench/run.sh [PASSES=5] [FILTER-regex]; THREADS=2 runs them on two threads
 # A program prints `RESULT name operations duration`. CPU time is the process's own, user and system:
 # it is the figure to compare on a machine that does other things as well.
 set -euo pipefail
@@ -18,6 +18,7 @@ rows=(
     "spawn_seq 1000000" "spawn_seq_chan 1000000" "spawn_alive 1000000"
     "pingpong 1000000" "buffered 10000000" "sieve 4000 1" "sieve 4000 0"
     "select 1000000 0" "select 1000000 128" "skynet 1000000" "threadring 10000000" "fib_spawn 27" "fib 40"
+    "merge_sort 1000000" "fork_join 36"
 )
 
 for row in "${rows[@]}"; do
@@ -31,7 +32,7 @@ for _ in $(seq "$passes"); do
     for row in "${rows[@]}"; do
         [[ "$row" =~ $filter ]] || continue
         # shellcheck disable=SC2086 # the arguments are words
-        if { time "$work/${row%% *}" ${row#"${row%% *}"} >"$work/out"; } 2>"$work/cpu"; then
+        if { time "$work/${row%% *}" ${THREADS:+--threads "$THREADS" --} ${row#"${row%% *}"} >"$work/out"; } 2>"$work/cpu"; then
             printf '%s\t%s\t%s\n' "$row" "$(grep '^RESULT' "$work/out")" "$(tail -n 1 "$work/cpu")"
         else
             printf '%s\tFAILED\n' "$row"
