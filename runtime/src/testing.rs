@@ -381,10 +381,16 @@ pub struct Ran {
 
 /// Runs the functions declared since the last run, in one mode.
 pub fn run(force: Force, seed: u64, real_time: bool) -> Ran {
+    run_on(1, force, seed, real_time)
+}
+
+/// As [`run`], on so many threads.
+pub fn run_on(threads: u32, force: Force, seed: u64, real_time: bool) -> Ran {
     unsafe {
         let program = program();
         let worker = Box::into_raw(Worker::new());
-        let config = Config { force, seed: (!real_time).then_some(seed), ..Config::default() };
+        let seed = (!real_time).then_some(seed);
+        let config = Config { force, seed, threads, ..Config::default() };
         let world = Box::into_raw(World::new(program, worker, config));
         (*world).output.capture();
         (*worker).world = world;
@@ -394,7 +400,12 @@ pub fn run(force: Force, seed: u64, real_time: bool) -> Ran {
             // Virtual time is wanted, not another order of tasks.
             (*Worker::ctx(worker)).force = 0;
         }
-        let end = sched::run(worker);
+        let end = if threads > 1 {
+            sched::signals::open_event();
+            sched::team::run::run(worker, threads as usize, 512 << 10, 256 << 10)
+        } else {
+            sched::run(worker)
+        };
         let mut result = 0;
         let text = match end {
             End::Main => {

@@ -7,7 +7,7 @@
 use core::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 
 unsafe extern "C" {
-    /// 1 where several workers run; set before the first of them starts.
+    /// Not 0 where several workers run; set before the first of them starts.
     static orion_parallel: AtomicU8;
 }
 

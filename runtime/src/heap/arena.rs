@@ -22,7 +22,7 @@ use crate::{
     world::worker_of,
 };
 
-/// 1 where several workers run: reference counts are atomic then.
+/// Not 0 where several workers run: reference counts are atomic then. (Tests make several worlds.)
 #[unsafe(no_mangle)]
 pub static orion_parallel: AtomicU8 = AtomicU8::new(0);
 

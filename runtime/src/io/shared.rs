@@ -30,7 +30,7 @@ unsafe fn with<R>(world: *mut World, action: impl FnOnce(&mut Io) -> R) -> R {
     // SAFETY: several workers run; it is touched under the lock only.
     unsafe {
         lock(&raw mut (*world).io_lock);
-        let io = &mut *(&raw mut (*world).io);
+        let io = &mut (*world).io;
         let result = action(io);
         shared_of(world).io_jobs.store(io.jobs.len(), Ordering::Relaxed);
         unlock(&raw mut (*world).io_lock);
@@ -145,7 +145,7 @@ pub unsafe fn round(ctx: *mut Ctx) {
         if shared_of(world).io_jobs.load(Ordering::Relaxed) == 0 {
             return;
         }
-        with(world, |io| io.expire());
+        with(world, Io::expire);
         settle(ctx);
         with(world, |io| {
             let Some(kernel) = &mut io.kernel else { return };

@@ -64,7 +64,7 @@ pub unsafe fn install(worker: *mut Worker, durable: bool) {
     WORKER.store(worker, Ordering::Relaxed);
     // SAFETY: `sigaction` with a valid, zero-initialised action.
     unsafe {
-        EVENT.store(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK), Ordering::Relaxed);
+        open_event();
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = on_signal as extern "C" fn(libc::c_int) as usize;
         action.sa_flags = libc::SA_RESTART;
@@ -75,6 +75,13 @@ pub unsafe fn install(worker: *mut Worker, durable: bool) {
             libc::sigaction(libc::SIGINT, &raw const action, null_mut());
         }
     }
+}
+
+/// Makes the event descriptor.
+pub fn open_event() {
+    // SAFETY: no pointers.
+    let event = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    EVENT.store(event, Ordering::Relaxed);
 }
 
 /// The event descriptor that wakes the worker; negative before there is one.

@@ -49,7 +49,7 @@ impl Offer {
         // SAFETY: the offer is valid; its tasks are touched under the lock only.
         unsafe {
             lock(&raw mut (*offer).lock);
-            let tasks = &mut *(&raw mut (*offer).tasks);
+            let tasks = &mut (*offer).tasks;
             let result = action(tasks);
             let len = tasks.len();
             (*offer).len.store(len, Ordering::Relaxed);
@@ -133,7 +133,7 @@ pub unsafe fn next(worker: *mut Worker) -> *mut Task {
         if (*team).offer.is_empty() {
             return NOBODY;
         }
-        let own = &mut *(&raw mut (*team).own);
+        let own = &mut (*team).own;
         Offer::with(&raw mut (*team).offer, |tasks| own.append(tasks));
         (*team).own.pop_front().unwrap_or(NOBODY)
     }
@@ -160,7 +160,7 @@ unsafe fn offer_half(ctx: *mut Ctx, shared: &Shared) {
     unsafe {
         let team = team_of(ctx);
         if (*team).offer.is_empty() {
-            let own = &mut *(&raw mut (*team).own);
+            let own = &mut (*team).own;
             let count = (own.len() / 2).min(OFFER_MAX);
             let from = own.len() - count;
             Offer::with(&raw mut (*team).offer, |tasks| tasks.extend(own.drain(from..)));
@@ -190,7 +190,7 @@ pub unsafe fn steal(worker: *mut Worker, shared: &Shared) -> bool {
             if victim == worker || (*victim).team.offer.is_empty() {
                 continue;
             }
-            let own = &mut *(&raw mut (*team).own);
+            let own = &mut (*team).own;
             let got = Offer::with(&raw mut (*victim).team.offer, |tasks| {
                 let half = tasks.len().div_ceil(2);
                 own.extend(tasks.drain(tasks.len() - half..));

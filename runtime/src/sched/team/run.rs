@@ -47,7 +47,7 @@ pub unsafe fn run(
         (*world).io.leave_event_alone();
         io::resume(Worker::ctx(worker));
         let shared = assemble(worker, threads);
-        crate::heap::arena::orion_parallel.store(1, Ordering::Relaxed);
+        crate::heap::arena::orion_parallel.fetch_add(1, Ordering::Relaxed);
         (*worker).team.thread = Some(thread::current());
         rest::adopt(world);
         rest::scatter(&*shared, worker);
@@ -87,7 +87,7 @@ pub unsafe fn run(
             let _ = handle.join();
         }
         disband(world);
-        crate::heap::arena::orion_parallel.store(0, Ordering::Relaxed);
+        crate::heap::arena::orion_parallel.fetch_sub(1, Ordering::Relaxed);
         rest::take_end(world)
     }
 }

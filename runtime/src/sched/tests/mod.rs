@@ -4,6 +4,7 @@ mod cancel;
 mod chans;
 mod nested;
 mod tasks;
+mod team;
 
 use std::ptr::null_mut;
 
