@@ -86,7 +86,7 @@ fn relay() -> &'static Body {
                 match unsafe { orion_try_recv(cx.ctx, from, cx.address(2)) } {
                     OUTCOME_BLOCK => return Flow::Park(1),
                     outcome => {
-                        (received, closed) = (outcome == OUTCOME_DONE, outcome == OUTCOME_CLOSED)
+                        (received, closed) = (outcome == OUTCOME_DONE, outcome == OUTCOME_CLOSED);
                     }
                 }
             }
