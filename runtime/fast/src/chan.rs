@@ -8,6 +8,8 @@
 //! no receiver waits — but for two arms of one `select`, which never match each other; on a closed channel nobody waits. `buf` has room
 //! for `cap` elements of `elem_bytes`, of which `len` from `head` on (wrapping) are valid.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
+
 use orion_abi::{
     Ctx, Frame, Site, TypeDesc, WaitNode,
     ctx::FORCE_EXPLORE,
@@ -146,6 +148,13 @@ pub unsafe fn wake(ctx: *mut Ctx, node: *mut WaitNode, closed: u32) {
     }
 }
 
+/// Sets the length; others may look at it without the lock.
+#[inline(always)]
+unsafe fn set_len(chan: *mut Chan, len: usize) {
+    // SAFETY: the caller's channel is alive.
+    unsafe { AtomicUsize::from_ptr(&raw mut (*chan).len).store(len, Ordering::Relaxed) };
+}
+
 /// Sends if that is possible at once: `OUTCOME_DONE`, `OUTCOME_CLOSED` or `OUTCOME_BLOCK`, and the waiter that is to be woken, or null. The value is
 /// moved out on DONE.
 ///
@@ -166,7 +175,7 @@ pub unsafe fn send_now<P: Policy>(chan: *mut Chan, value: *const u8) -> (u32, *m
         }
         if (*chan).len < (*chan).cap {
             copy_value(value, place(chan, (*chan).len), (*chan).elem_bytes);
-            (*chan).len += 1;
+            set_len(chan, (*chan).len + 1);
             return (OUTCOME_DONE, nobody);
         }
         (OUTCOME_BLOCK, nobody)
@@ -189,13 +198,13 @@ pub unsafe fn recv_now<P: Policy>(chan: *mut Chan, destination: *mut u8) -> (u32
             if (*chan).head == (*chan).cap {
                 (*chan).head = 0;
             }
-            (*chan).len -= 1;
+            set_len(chan, (*chan).len - 1);
             let sender = next_waiter::<P>(&raw mut (*chan).senders);
             if sender.is_null() {
                 return (OUTCOME_DONE, nobody);
             }
             copy_value((*sender).value, place(chan, (*chan).len), (*chan).elem_bytes);
-            (*chan).len += 1;
+            set_len(chan, (*chan).len + 1);
             return (OUTCOME_DONE, P::served(sender, 0));
         }
         let sender = next_waiter::<P>(&raw mut (*chan).senders);

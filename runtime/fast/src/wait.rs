@@ -4,6 +4,8 @@
 //! while the heap holds it). A frame's nodes lie side by side at its point's `wait_offset`; all of them are unlinked before the frame is made
 //! ready, so a waiter is claimed exactly once.
 
+use core::sync::atomic::{AtomicPtr, Ordering};
+
 use orion_abi::WaitNode;
 
 /// Bit in `WaitNode::kind`, beside `ARM_*`: the frame waits by other nodes too, which whoever completes it must unlink.
@@ -49,6 +51,13 @@ impl WaitQueue {
         self.head.is_null()
     }
 
+    /// Sets the first; others may look whether there is one without the lock.
+    #[inline(always)]
+    fn set_head(&mut self, node: *mut WaitNode) {
+        // SAFETY: the field is this queue's.
+        unsafe { AtomicPtr::from_ptr(&raw mut self.head).store(node, Ordering::Relaxed) };
+    }
+
     /// Puts a node at the end of the line.
     ///
     /// # Safety
@@ -61,7 +70,7 @@ impl WaitQueue {
             (*node).prev = self.tail;
             (*node).target = target;
             if self.tail.is_null() {
-                self.head = node;
+                self.set_head(node);
             } else {
                 (*self.tail).next = node;
             }
@@ -79,7 +88,7 @@ impl WaitQueue {
         unsafe {
             let (next, prev) = ((*node).next, (*node).prev);
             if prev.is_null() {
-                self.head = next;
+                self.set_head(next);
             } else {
                 (*prev).next = next;
             }

@@ -30,7 +30,7 @@ use crate::{
         cancel::{self, orion_would_block_slow},
         clear_flags, flags_of, nested,
         park::{node_of, orion_unlink_siblings_slow, target_of},
-        scopes, state_of, team,
+        scopes, set_state, state_of, team,
     },
     scope::Scope,
     world::{extra_if, extra_of, free_task, no_site, worker_of},
@@ -43,7 +43,7 @@ use crate::{
 pub unsafe fn task_ended(ctx: *mut Ctx, task: *mut Task, root: *mut Frame) {
     // SAFETY: the task and its root are the worker's alone.
     unsafe {
-        (*task).state = TASK_ENDED;
+        set_state(task, TASK_ENDED);
         (*task).leaf = root;
         if u32::from((*root).status) != STATUS_RETURNED {
             (*task).leaf = null_mut();
@@ -63,7 +63,7 @@ pub unsafe fn end_unstarted(ctx: *mut Ctx, task: *mut Task) {
     unsafe {
         crate::frames::drop_frame(ctx, (*task).leaf);
         (*task).leaf = null_mut();
-        (*task).state = TASK_ENDED;
+        set_state(task, TASK_ENDED);
         cancel::record(task);
         add_boundary(task);
         settle(ctx, task);

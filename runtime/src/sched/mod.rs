@@ -129,6 +129,16 @@ pub unsafe fn clear_flags(task: *mut Task, flags: u8) {
     unsafe { flags_of(task).fetch_and(!flags, Ordering::SeqCst) };
 }
 
+/// Sets the state of a task; others may look at it.
+///
+/// # Safety
+/// `task` is alive, and the caller's.
+#[inline(always)]
+pub unsafe fn set_state(task: *mut Task, state: u8) {
+    // SAFETY: the caller's promise.
+    unsafe { AtomicU8::from_ptr(&raw mut (*task).state).store(state, Ordering::Relaxed) };
+}
+
 /// The state of a task that another worker may be running: a hint.
 ///
 /// # Safety
@@ -245,7 +255,7 @@ pub(super) unsafe fn dispatch(ctx: *mut Ctx, task: *mut Task) -> bool {
             cancel::interrupt_ready(task, frame);
         }
         if flags & TASK_CANCEL_ASKED != 0 && is_unstarted(frame) {
-            if (*task).flags & TASK_GENERATOR != 0 {
+            if flags & TASK_GENERATOR != 0 {
                 generator::end_unstarted(ctx, task);
             } else {
                 join::end_unstarted(ctx, task);
@@ -253,7 +263,7 @@ pub(super) unsafe fn dispatch(ctx: *mut Ctx, task: *mut Task) -> bool {
             return false;
         }
         (*ctx).task = task.cast();
-        (*task).state = TASK_RUNNING;
+        set_state(task, TASK_RUNNING);
         let mut child: *mut Frame = null_mut();
         loop {
             (*ctx).child = child;
@@ -272,7 +282,8 @@ pub(super) unsafe fn dispatch(ctx: *mut Ctx, task: *mut Task) -> bool {
             child = frame;
             frame = parent;
         }
-        if (*task).flags & TASK_GENERATOR != 0 {
+        // It is or is not from its birth on.
+        if flags & TASK_GENERATOR != 0 {
             generator::root_ended(ctx, task, frame);
             return false;
         }

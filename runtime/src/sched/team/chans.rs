@@ -219,7 +219,7 @@ pub unsafe fn close(ctx: *mut Ctx, chan: *mut Chan) -> bool {
             unlock(&raw mut (*chan).lock);
             return false;
         }
-        (*chan).closed = 1;
+        AtomicU32::from_ptr(&raw mut (*chan).closed).store(1, Ordering::Relaxed);
         for queue in [&raw mut (*chan).receivers, &raw mut (*chan).senders] {
             loop {
                 let node = (*queue).pop();

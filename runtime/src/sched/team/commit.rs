@@ -25,7 +25,7 @@ use crate::{
     sched::{
         ATTEND_CHECKPOINT, ATTEND_PAUSE, attend, cancel, flags_of, join,
         park::{init_nodes, node_of, target_of},
-        scopes, select,
+        scopes, select, set_state,
     },
     scope::Scope,
     world::{worker_of, world_of},
@@ -42,11 +42,11 @@ pub unsafe fn park(ctx: *mut Ctx, task: *mut Task, frame: *mut Frame) {
         (*task).leaf = frame;
         if kind_of(point_of(frame)) == PointKind::GenYield && (*task).joiner.is_null() {
             // Its driver goes on right here.
-            (*task).state = TASK_WAITING;
+            set_state(task, TASK_WAITING);
             generator::park_yield(ctx, task, frame);
             return;
         }
-        (*task).state = TASK_PARKING;
+        set_state(task, TASK_PARKING);
     }
 }
 
@@ -60,7 +60,7 @@ pub unsafe fn commit(ctx: *mut Ctx, task: *mut Task) {
         if (*task).state != TASK_PARKING {
             return;
         }
-        (*task).state = TASK_WAITING;
+        set_state(task, TASK_WAITING);
         let frame = (*task).leaf;
         let point = point_of(frame);
         match kind_of(point) {
@@ -127,7 +127,7 @@ unsafe fn hold_back(ctx: *mut Ctx, task: *mut Task, frame: *mut Frame, what: u32
     // SAFETY: as for `commit`.
     unsafe {
         go_on(frame, OUTCOME_DONE);
-        (*task).state = orion_fast::task::TASK_READY;
+        set_state(task, orion_fast::task::TASK_READY);
         let worker = worker_of(ctx);
         (*worker).team.held.push(task);
         super::shared_of((*worker).world).attention.fetch_or(what, Ordering::Relaxed);

@@ -17,7 +17,10 @@ use orion_fast::{
 };
 
 use super::{NOBODY, Shared, Team, rest, shared_of};
-use crate::world::{Worker, worker_of, world_of};
+use crate::{
+    sched::set_state,
+    world::{Worker, worker_of, world_of},
+};
 
 /// Most tasks that are offered or taken at a time.
 const OFFER_MAX: usize = 64;
@@ -76,7 +79,7 @@ unsafe fn team_of(ctx: *mut Ctx) -> *mut Team {
 pub unsafe extern "C" fn orion_ready_shared(ctx: *mut Ctx, task: *mut Task) {
     // SAFETY: the caller's promise; the queue is this worker's.
     unsafe {
-        (*task).state = TASK_READY;
+        set_state(task, TASK_READY);
         (*team_of(ctx)).own.push_back(task);
         share(ctx);
     }
@@ -89,7 +92,7 @@ pub unsafe extern "C" fn orion_ready_shared(ctx: *mut Ctx, task: *mut Task) {
 pub unsafe fn ready_first(ctx: *mut Ctx, task: *mut Task) {
     // SAFETY: as above.
     unsafe {
-        (*task).state = TASK_READY;
+        set_state(task, TASK_READY);
         (*team_of(ctx)).own.push_front(task);
         share(ctx);
     }
@@ -102,7 +105,7 @@ pub unsafe fn ready_first(ctx: *mut Ctx, task: *mut Task) {
 pub unsafe fn push_spawned(ctx: *mut Ctx, task: *mut Task) {
     // SAFETY: as above.
     unsafe {
-        (*task).state = TASK_READY;
+        set_state(task, TASK_READY);
         let team = team_of(ctx);
         if (*team).behind > 0 {
             (*team).own.push_back(task);
