@@ -17,6 +17,7 @@ const NOT_MODELLED: &[&str] = &[
     "deep_values",
     "extern_functions",
     "generator_save",
+    "deadlock_after_io",
     "generator_save_refused",
     "io_stdin",
     "preempt_fair",
