@@ -502,7 +502,7 @@ impl<'a, 'c, 'p> Emitter<'a, 'c, 'p> {
 const TINY_STEPS_MAX: usize = 6;
 
 /// In direct bodies with no more steps, helpers are inlined outside loops too: their callers may loop.
-const SMALL_STEPS_MAX: usize = 60;
+const SMALL_STEPS_MAX: usize = 40;
 
 /// In bodies with more steps, helpers are calls: large bodies are straight-line code mostly, and four blocks for each drop would double the work of
 /// LLVM's passes, which take more than linear time.

@@ -5,8 +5,8 @@
 //! Invariants: an address of a local is taken in these functions only, never in a body: in a coroutine it would have to live in the frame. An object
 //! whose count is negative is immortal; it is neither counted nor freed.
 //!
-//! Counts: retain adds one unless the count is negative; release takes one off when more than one is left, and else calls a helper, which looks whether the object is immortal.
-//! Where several workers run they do that atomically, in functions of their own: one predicted test of a word of the context, which never changes.
+//! Counts: retain adds one unless the count is negative; release takes one off when more than one is left. What is inlined does just that, where one worker runs; the last owner, immortal
+//! objects, and several workers, who count atomically, go to helpers. The test is of a word of the context, which never changes.
 
 use std::mem::offset_of;
 
@@ -227,25 +227,17 @@ impl<'c, 'p> Cx<'c, 'p> {
         odd: Odd,
     ) {
         let ctx = function.get_nth_param(0).expect("(ctx, value)");
-        let (shared, last, done) = (ir.block("shared"), ir.block("last"), ir.block("done"));
+        let (plain, rare, done) = (ir.block("plain"), ir.block("rare"), ir.block("done"));
         skip_odd(ir, object, odd, done);
         let count = ir.load_count(object);
         let more = ir.icmp(IntPredicate::SGT, count, ir.int(1), "more");
-        ir.cond(more, shared, last);
-        ir.at(shared);
-        let (plain, atomic) = (ir.block("plain"), ir.block("atomic"));
-        emit_is_alone(ir, ctx.into_pointer_value(), plain, atomic);
-        ir.at(atomic);
-        let less = self.less_fn();
-        let was_last = ir.call(less, &[object.into()], "last").expect("a condition");
-        let none = self.t.i32.const_zero();
-        let was_last = ir.icmp(IntPredicate::NE, was_last.into_int_value(), none, "");
-        ir.cond(was_last, last, done);
+        let is_plain = ir.both(more, is_alone(ir, ctx.into_pointer_value()));
+        ir.cond(is_plain, plain, rare);
         ir.at(plain);
         let less = ir.b.build_int_nsw_sub(count, ir.int(1), "").expect("integers");
         ir.store(less, object, Class::Head);
         ir.br(done);
-        ir.at(last);
+        ir.at(rare);
         if let Some(bytes) = self.plain_element_bytes(ty) {
             let free = self.free_fn(bytes);
             ir.call(free, &[ctx, object.into()], "");
@@ -279,14 +271,42 @@ impl<'c, 'p> Cx<'c, 'p> {
         })
     }
 
-    /// `(object)`: one count more.
+    /// Takes one count off, and returns from the helper unless it was the last.
+    fn return_unless_last(&mut self, ir: &Ir<'c>, object: PointerValue<'c>) {
+        let [last, rest, shared, others] =
+            ["last", "rest", "shared", "others"].map(|name| ir.block(name));
+        let count = ir.load_count(object);
+        let one = ir.icmp(IntPredicate::EQ, count, ir.int(1), "one");
+        ir.cond(one, last, rest);
+        ir.at(rest);
+        let immortal = ir.icmp(IntPredicate::SLT, count, ir.int(0), "immortal");
+        ir.cond(immortal, others, shared);
+        ir.at(shared);
+        let less = self.less_fn();
+        let was_last = ir.call(less, &[object.into()], "last").expect("a condition");
+        let none = self.t.i32.const_zero();
+        let was_last = ir.icmp(IntPredicate::NE, was_last.into_int_value(), none, "");
+        ir.cond(was_last, last, others);
+        ir.at(others);
+        ir.ret(None);
+        ir.at(last);
+    }
+
+    /// `(object)`: one count more, whoever else counts meanwhile; immortal objects are left alone.
     fn more_fn(&mut self) -> FunctionValue<'c> {
         let ty = fn_type(&self.t, None, &[self.t.ptr.into()]);
-        self.helper("count.more.atomic".to_owned(), ty, |cx, ir, function| {
+        self.helper("count.more".to_owned(), ty, |cx, ir, function| {
             cx.enum_attribute(function, "noinline");
-            cx.enum_attribute(function, "cold");
             let [object] = params(function);
-            ir.add_atomically(object.into_pointer_value(), 1);
+            let object = object.into_pointer_value();
+            let (mortal, done) = (ir.block("mortal"), ir.block("done"));
+            let count = ir.load_count(object);
+            let immortal = ir.icmp(IntPredicate::SLT, count, ir.int(0), "immortal");
+            ir.cond(immortal, done, mortal);
+            ir.at(mortal);
+            ir.add_atomically(object, 1);
+            ir.br(done);
+            ir.at(done);
             ir.ret(None);
         })
     }
@@ -299,15 +319,13 @@ impl<'c, 'p> Cx<'c, 'p> {
         odd: Odd,
     ) {
         let ctx = function.get_nth_param(0).expect("(ctx, value)").into_pointer_value();
-        let (mortal, done) = (ir.block("mortal"), ir.block("done"));
+        let (plain, rare, done) = (ir.block("plain"), ir.block("rare"), ir.block("done"));
         skip_odd(ir, object, odd, done);
         let count = ir.load_count(object);
-        let immortal = ir.icmp(IntPredicate::SLT, count, ir.int(0), "immortal");
-        ir.cond(immortal, done, mortal);
-        ir.at(mortal);
-        let (plain, atomic) = (ir.block("plain"), ir.block("atomic"));
-        emit_is_alone(ir, ctx, plain, atomic);
-        ir.at(atomic);
+        let mortal = ir.icmp(IntPredicate::SGE, count, ir.int(0), "mortal");
+        let is_plain = ir.both(mortal, is_alone(ir, ctx));
+        ir.cond(is_plain, plain, rare);
+        ir.at(rare);
         let more = self.more_fn();
         ir.call(more, &[object.into()], "");
         ir.br(done);
@@ -330,14 +348,14 @@ impl<'c, 'p> Cx<'c, 'p> {
         }
     }
 
-    /// `(ctx, object)`: the last owner is gone of a string or list of elements of so many bytes that own nothing; or it is immortal.
+    /// `(ctx, object)`: one owner less of a string or list of elements of so many bytes that own nothing; the last one frees it.
     fn free_fn(&mut self, element_bytes: u64) -> FunctionValue<'c> {
         let ptr = self.t.ptr.into();
         let ty = fn_type(&self.t, None, &[ptr, ptr]);
         self.helper(format!("free.{element_bytes}"), ty, |cx, ir, function| {
             cx.enum_attribute(function, "noinline");
             let [ctx, object] = params(function);
-            skip_immortal(ir, object.into_pointer_value());
+            cx.return_unless_last(ir, object.into_pointer_value());
             let cap =
                 ir.offset(object.into_pointer_value(), offset_of!(ListObject, cap) as u64, "");
             let cap = ir.load_int(cap, Class::Head, "cap");
@@ -351,7 +369,7 @@ impl<'c, 'p> Cx<'c, 'p> {
         })
     }
 
-    /// `(ctx, object, type)`: the last owner is gone, or it is immortal. Never inlined: it hands out the address of a local.
+    /// `(ctx, object, type)`: one owner less; the last one drops it. Never inlined: it hands out the address of a local.
     fn drop_slow(&mut self) -> FunctionValue<'c> {
         let ptr = self.t.ptr.into();
         let ty = fn_type(&self.t, None, &[ptr, ptr, ptr]);
@@ -359,7 +377,7 @@ impl<'c, 'p> Cx<'c, 'p> {
             cx.enum_attribute(function, "noinline");
             let [ctx, object, desc] = params(function);
             let slot = ir.alloca(cx.t.ptr, "value");
-            skip_immortal(ir, object.into_pointer_value());
+            cx.return_unless_last(ir, object.into_pointer_value());
             ir.store(object, slot, Class::Any);
             cx.call(ir, "orion_drop", &[ctx, slot.into(), desc]);
             ir.ret(None);
@@ -618,26 +636,9 @@ fn skip_odd<'c>(ir: &Ir<'c>, object: PointerValue<'c>, odd: Odd, skip: BasicBloc
     ir.at(go_on);
 }
 
-/// Returns from a helper when the object is immortal.
-fn skip_immortal(ir: &Ir<'_>, object: PointerValue<'_>) {
-    let (mortal, immortal) = (ir.block("mortal"), ir.block("immortal"));
-    let count = ir.load_count(object);
-    let is_immortal = ir.icmp(IntPredicate::SLT, count, ir.int(0), "");
-    ir.cond(is_immortal, immortal, mortal);
-    ir.at(immortal);
-    ir.ret(None);
-    ir.at(mortal);
-}
-
-/// Goes to `alone` where one worker runs, else to `several`.
-fn emit_is_alone<'c>(
-    ir: &Ir<'c>,
-    ctx: PointerValue<'c>,
-    alone: BasicBlock<'c>,
-    several: BasicBlock<'c>,
-) {
+/// Whether one worker runs, and nothing is forced.
+fn is_alone<'c>(ir: &Ir<'c>, ctx: PointerValue<'c>) -> IntValue<'c> {
     let at = ir.offset(ctx, offset_of!(Ctx, force) as u64, "");
     let force = ir.load_constant(at, "force");
-    let is_zero = ir.icmp(IntPredicate::EQ, force, ir.int(0), "alone");
-    ir.likely(is_zero, alone, several);
+    ir.icmp(IntPredicate::EQ, force, ir.int(0), "alone")
 }

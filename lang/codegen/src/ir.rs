@@ -229,6 +229,11 @@ impl<'c> Ir<'c> {
         value
     }
 
+    /// Whether both hold, without a branch.
+    pub fn both(&self, a: IntValue<'c>, b: IntValue<'c>) -> IntValue<'c> {
+        ok(self.b.build_and(a, b, "both"))
+    }
+
     /// Adds to an object's count, atomically; what it was.
     pub fn add_atomically(&self, object: PointerValue<'c>, change: i64) -> IntValue<'c> {
         let change = self.t.i64.const_int(change.cast_unsigned(), true);
