@@ -229,6 +229,38 @@ fn a_saved_generator_goes_on_in_another_process() {
 }
 
 #[test]
+fn a_changed_program_takes_a_saved_generator_over_where_all_that_lives_matches() {
+    let case = Case::new("saved_generator");
+    let source = orion_tests::root().join("durability/saved_generator.or");
+    let source = fs::read_to_string(source).expect("the case");
+    let run = |program: &Path, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).env_remove("ORION_FORCE");
+        process::run(&mut command, b"").unwrap_or_else(|error| panic!("{error}"))
+    };
+    let saved = run(&case.program, &[]);
+    let load = |from: &str, to: &str| {
+        assert!(source.contains(from), "`{from}` is to be changed");
+        let path = case.folder.path().join("saved_generator.or");
+        fs::write(path, source.replace(from, to)).expect("written");
+        let mut compiler = Command::new(env!("CARGO_BIN_EXE_orionc-under-test"));
+        compiler.current_dir(case.folder.path()).args(["build", "saved_generator.or"]);
+        let built = process::run(&mut compiler, b"").expect("it runs");
+        assert_eq!(built.status, 0, "{}", built.describe());
+        run(&case.folder.path().join("saved_generator"), &[saved.stdout.trim_end()])
+    };
+    let stepped = load("n += 1", "n += 100");
+    assert_eq!(stepped.stdout, "Some(140) Some(240)\nit ends\n", "{}", stepped.describe());
+    // What the new code needs, and the old frame lacks, is named.
+    let needy = load(
+        "    var n = from\n    while true {\n        @yield(n)\n",
+        "    var n = from\n    var step = 1\n    while true {\n        @yield(n)\n        step += n\n",
+    );
+    assert!(needy.stdout.contains("`step: i64`"), "{}", needy.describe());
+    assert!(!needy.stdout.contains("Some"), "{}", needy.describe());
+}
+
+#[test]
 fn a_hundred_thousand_blocked_tasks_are_saved_killed_and_joined() {
     let case = Case::new("many_blocked");
     let mut child = case.start(&["--every", "0s"]);
