@@ -15,6 +15,7 @@ use orion_fast::{
 use super::{
     BUSY_ROUND, Io, KERNEL_STATUS, finish,
     job::Stop,
+    kernel::Kernel,
     request,
     request::{Outcome, READ, READ_LINE, STDIN},
     request_of,
@@ -147,22 +148,38 @@ pub unsafe fn round(ctx: *mut Ctx) {
         }
         with(world, Io::expire);
         settle(ctx);
-        with(world, |io| {
-            let Some(kernel) = &mut io.kernel else { return };
-            let mut results = std::mem::take(&mut io.results);
-            if let Err(error) = kernel.enter(None, &mut results) {
-                crate::output::emergency(format!("error: {} fails: {error}\n", kernel.name()));
-                crate::start::exit_now(KERNEL_STATUS);
+        // What was done may let other operations begin, which would wait for the next round; and whoever rests after this one makes none.
+        loop {
+            let is_news = with(world, |io| enter(io));
+            settle(ctx);
+            let has_queued = |io: &mut Io| io.kernel.as_ref().is_some_and(Kernel::has_queued);
+            if !is_news && !with(world, has_queued) {
+                return;
             }
-            for (token, result) in results.drain(..) {
-                io.completed(token, result);
-            }
-            io.results = results;
-            io.expire();
-            io.last_round = Instant::now();
-        });
-        settle(ctx);
+        }
     }
+}
+
+/// Enters the kernel without waiting, and takes what has come; whether something has.
+///
+/// # Safety
+/// Frames with jobs wait until they are completed.
+unsafe fn enter(io: &mut Io) -> bool {
+    let Some(kernel) = &mut io.kernel else { return false };
+    let mut results = std::mem::take(&mut io.results);
+    if let Err(error) = kernel.enter(None, &mut results) {
+        crate::output::emergency(format!("error: {} fails: {error}\n", kernel.name()));
+        crate::start::exit_now(KERNEL_STATUS);
+    }
+    let is_news = !results.is_empty();
+    for (token, result) in results.drain(..) {
+        // SAFETY: the caller's promise.
+        unsafe { io.completed(token, result) };
+    }
+    io.results = results;
+    io.expire();
+    io.last_round = Instant::now();
+    is_news
 }
 
 /// A look at the kernel while tasks are ready, if the last one was a while ago.
@@ -189,7 +206,7 @@ pub unsafe fn what_to_wait_for(world: *mut World) -> (Option<RawFd>, Option<i64>
     // SAFETY: the caller's promise.
     unsafe {
         with(world, |io| {
-            let fd = io.kernel.as_ref().map(super::kernel::Kernel::fd);
+            let fd = io.kernel.as_ref().map(Kernel::fd);
             let until = io.deadlines.first().map(|(at, _)| {
                 let left = at.saturating_duration_since(Instant::now());
                 i64::try_from(left.as_nanos()).unwrap_or(i64::MAX)
