@@ -9,7 +9,7 @@ use orion_syntax::{SourceMap, Span};
 
 use crate::body::{Body, BodyKind, Callee, Loc, Program, TerminatorKind};
 use crate::suspend::SuspendOp;
-use crate::ty::{Ty, TyKind, TypeTable};
+use crate::typing::holds_pointer;
 
 /// Reports the pointers of the program that live too long, each once.
 #[must_use]
@@ -91,28 +91,6 @@ fn what_suspends(kind: &TerminatorKind) -> &'static str {
         }
         _ => "suspends here",
     }
-}
-
-/// Whether a value of the type holds a pointer, or is a channel that may.
-fn holds_pointer(types: &TypeTable, ty: Ty) -> bool {
-    let mut seen = std::collections::BTreeSet::new();
-    let mut work = vec![ty];
-    while let Some(ty) = work.pop() {
-        if !seen.insert(ty) {
-            continue;
-        }
-        match types.kind(ty) {
-            TyKind::Ptr => return true,
-            TyKind::List(item) | TyKind::Chan(item) | TyKind::Task(item) => work.push(*item),
-            TyKind::Tuple(items) => work.extend(items),
-            TyKind::Gen(item, sent, result) => work.extend([item, sent, result]),
-            TyKind::Adt(id) => {
-                work.extend(types.adt(*id).variants.iter().flat_map(|v| &v.fields).map(|f| f.ty));
-            }
-            _ => {}
-        }
-    }
-    false
 }
 
 /// The word at a position.

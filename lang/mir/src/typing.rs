@@ -2,6 +2,8 @@
 //!
 //! Everything here is total: what does not fit gives a message, never a panic.
 
+use std::collections::BTreeSet;
+
 use crate::body::{Body, BodyKind, Const, Local, Operand, Place, Program, Proj};
 use crate::intrinsic::Intrinsic;
 use crate::ty::{IntTy, Ty, TyKind, TypeTable};
@@ -93,24 +95,50 @@ pub fn holds_generator(types: &TypeTable, ty: Ty) -> bool {
     holds(types, ty, |kind| matches!(kind, TyKind::Gen(..)))
 }
 
-fn holds(types: &TypeTable, ty: Ty, is_sought: impl Fn(&TyKind) -> bool) -> bool {
-    let mut seen = std::collections::BTreeSet::new();
+/// Whether a value of the type holds a foreign pointer, or is a channel, task or generator that may.
+#[must_use]
+pub fn holds_pointer(types: &TypeTable, ty: Ty) -> bool {
+    let mut seen = BTreeSet::new();
     let mut work = vec![ty];
     while let Some(ty) = work.pop() {
         if !seen.insert(ty) {
             continue;
         }
         match types.kind(ty) {
-            kind if is_sought(kind) => return true,
-            TyKind::List(item) => work.push(*item),
-            TyKind::Tuple(items) => work.extend(items),
-            TyKind::Adt(id) => {
-                work.extend(types.adt(*id).variants.iter().flat_map(|v| &v.fields).map(|f| f.ty));
-            }
-            _ => {}
+            TyKind::Ptr => return true,
+            TyKind::Chan(item) | TyKind::Task(item) => work.push(*item),
+            TyKind::Gen(item, sent, result) => work.extend([item, sent, result]),
+            kind => work.extend(owned_parts(types, kind)),
         }
     }
     false
+}
+
+fn holds(types: &TypeTable, ty: Ty, is_sought: impl Fn(&TyKind) -> bool) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut work = vec![ty];
+    while let Some(ty) = work.pop() {
+        if seen.insert(ty) {
+            let kind = types.kind(ty);
+            if is_sought(kind) {
+                return true;
+            }
+            work.extend(owned_parts(types, kind));
+        }
+    }
+    false
+}
+
+/// Types of the values that lie in a value of the type.
+fn owned_parts(types: &TypeTable, kind: &TyKind) -> Vec<Ty> {
+    match kind {
+        TyKind::List(item) => vec![*item],
+        TyKind::Tuple(items) => items.clone(),
+        TyKind::Adt(id) => {
+            types.adt(*id).variants.iter().flat_map(|v| &v.fields).map(|f| f.ty).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Whether values of the type are compared and computed with by machine instructions.

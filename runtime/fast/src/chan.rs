@@ -20,7 +20,7 @@ use orion_abi::{
 use crate::{
     sync::{Alone, Policy, is_parallel},
     task::{TASK_INTERRUPTED, TASK_WAITING, Task, WorkerHead, complete},
-    wait::{NODE_HAS_SIBLINGS, NODE_NATIVE, WaitQueue},
+    wait::{NODE_HAS_SIBLINGS, NODE_NATIVE, WaitQueue, native_node},
 };
 
 /// A channel. Counted; freed with the last count.
@@ -360,15 +360,7 @@ unsafe fn wait_natively(ctx: *mut Ctx, chan: *mut Chan, value: *mut u8, kind: u3
     // SAFETY: the node leaves the queue before this function does; a nested task leaves the running one as it was.
     unsafe {
         while !(*ctx.cast::<WorkerHead>()).spawned.is_null() {
-            let mut node = WaitNode {
-                next: core::ptr::null_mut(),
-                prev: core::ptr::null_mut(),
-                frame: core::ptr::null_mut(),
-                target: core::ptr::null_mut(),
-                value,
-                arm: 0,
-                kind: kind | NODE_NATIVE,
-            };
+            let mut node = native_node(value, kind);
             let place = &raw mut node;
             let queue = if kind == ARM_SEND {
                 &raw mut (*chan).senders

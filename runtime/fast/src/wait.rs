@@ -4,6 +4,7 @@
 //! while the heap holds it). A frame's nodes lie side by side at its point's `wait_offset`; all of them are unlinked before the frame is made
 //! ready, so a waiter is claimed exactly once.
 
+use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 use orion_abi::WaitNode;
@@ -14,6 +15,21 @@ pub const NODE_HAS_SIBLINGS: u32 = 1 << 31;
 /// Bit in `WaitNode::kind`: the waiter has not suspended; it stands on the native stack below the running task (`frame` is null), and
 /// learns from the node what happened: `target` is null once it was served, `arm` is then the outcome.
 pub const NODE_NATIVE: u32 = 1 << 30;
+
+/// The node of a waiter on the native stack, for the time that it stands in one queue.
+#[inline(always)]
+#[must_use]
+pub const fn native_node(value: *mut u8, kind: u32) -> WaitNode {
+    WaitNode {
+        next: null_mut(),
+        prev: null_mut(),
+        frame: null_mut(),
+        target: null_mut(),
+        value,
+        arm: 0,
+        kind: kind | NODE_NATIVE,
+    }
+}
 
 /// The arm kind of a node.
 #[inline(always)]

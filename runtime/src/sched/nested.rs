@@ -49,19 +49,28 @@ pub unsafe extern "C" fn orion_run_spawned(ctx: *mut Ctx) -> u32 {
         {
             return 0;
         }
-        let running = (*ctx).task;
         (*worker).head.pop();
+        run_here(ctx, worker, task);
+        // What the running task has spawned before is still in front, unless something overtook it.
+        let next: *mut Task = (*worker).head.ready.head;
+        (*worker).head.spawned =
+            if task == last || next.is_null() { std::ptr::null_mut() } else { last };
+        1
+    }
+}
+
+/// Runs a task on top of the running one.
+#[inline]
+unsafe fn run_here(ctx: *mut Ctx, worker: *mut Worker, task: *mut Task) {
+    // SAFETY: the task is ready and in no queue; `dispatch` leaves the worker ready for the next.
+    unsafe {
+        let running = (*ctx).task;
         let dispatches = (*worker).dispatches.load(Ordering::Relaxed);
         (*worker).dispatches.store(dispatches + 1, Ordering::Relaxed);
         (*worker).nested += 1;
         dispatch(ctx, task);
         (*worker).nested -= 1;
         (*ctx).task = running;
-        // What the running task has spawned before is still in front, unless something overtook it.
-        let next: *mut Task = (*worker).head.ready.head;
-        (*worker).head.spawned =
-            if task == last || next.is_null() { std::ptr::null_mut() } else { last };
-        1
     }
 }
 
@@ -82,13 +91,7 @@ unsafe fn run_fresh(ctx: *mut Ctx, worker: *mut Worker) -> u32 {
         if task.is_null() {
             return 0;
         }
-        let running = (*ctx).task;
-        let dispatches = (*worker).dispatches.load(Ordering::Relaxed);
-        (*worker).dispatches.store(dispatches + 1, Ordering::Relaxed);
-        (*worker).nested += 1;
-        dispatch(ctx, task);
-        (*worker).nested -= 1;
-        (*ctx).task = running;
+        run_here(ctx, worker, task);
         (*worker).team.fresh = (fresh - 1).min((*worker).team.own.len());
         1
     }

@@ -16,7 +16,7 @@ use orion_fast::{
     chan::{Chan, recv_now, send_now},
     sync::{Policy, Shared, forced, lock, unlock},
     task::complete,
-    wait::{NODE_HAS_SIBLINGS, NODE_NATIVE, WaitQueue},
+    wait::{NODE_HAS_SIBLINGS, WaitQueue, native_node},
 };
 
 use crate::{
@@ -145,15 +145,7 @@ unsafe fn wait_natively(ctx: *mut Ctx, chan: *mut Chan, value: *mut u8, kind: u3
     // SAFETY: the node leaves the queue before this function does; it is touched under the lock only.
     unsafe {
         while (*worker_of(ctx)).team.fresh > 0 {
-            let mut node = WaitNode {
-                next: null_mut(),
-                prev: null_mut(),
-                frame: null_mut(),
-                target: null_mut(),
-                value,
-                arm: 0,
-                kind: kind | NODE_NATIVE,
-            };
+            let mut node = native_node(value, kind);
             let place = &raw mut node;
             let queue = if kind == ARM_SEND {
                 &raw mut (*chan).senders
