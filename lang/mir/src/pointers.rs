@@ -9,6 +9,7 @@ use orion_syntax::{SourceMap, Span};
 
 use crate::body::{Body, BodyKind, Callee, Loc, Program, TerminatorKind};
 use crate::suspend::SuspendOp;
+use crate::ty::TyKind;
 use crate::typing::holds_pointer;
 
 /// Reports the pointers of the program that live too long, each once.
