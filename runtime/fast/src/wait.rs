@@ -57,7 +57,7 @@ impl WaitQueue {
     /// Nobody waits.
     #[must_use]
     pub const fn new() -> Self {
-        Self { head: core::ptr::null_mut(), tail: core::ptr::null_mut() }
+        Self { head: null_mut(), tail: null_mut() }
     }
 
     /// Whether nobody waits.
@@ -82,7 +82,7 @@ impl WaitQueue {
     pub unsafe fn push(&mut self, node: *mut WaitNode, target: *mut u8) {
         // SAFETY: the nodes of the queue are alive: a frame unlinks its nodes before it goes.
         unsafe {
-            (*node).next = core::ptr::null_mut();
+            (*node).next = null_mut();
             (*node).prev = self.tail;
             (*node).target = target;
             if self.tail.is_null() {
@@ -113,7 +113,7 @@ impl WaitQueue {
             } else {
                 (*next).prev = prev;
             }
-            (*node).target = core::ptr::null_mut();
+            (*node).target = null_mut();
         }
     }
 
