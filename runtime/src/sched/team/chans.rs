@@ -2,10 +2,7 @@
 //!
 //! Waiters are claimed under the lock and woken after it. A `select` locks its channels in order of address.
 
-use std::{
-    ptr::null_mut,
-    sync::atomic::{AtomicU32, AtomicUsize, Ordering},
-};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use orion_abi::{
     Ctx, WaitNode,
