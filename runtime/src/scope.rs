@@ -4,10 +4,10 @@
 //! creation from `first`, ended ones too while their handles are alive; `live` counts those that have not ended. A scope that has
 //! `ended` has no live task and takes no new one. Scopes are linked in order of creation in the world.
 
-use std::{ptr::null_mut, sync::atomic::AtomicBool};
+use std::ptr::null_mut;
 
 use orion_abi::{Site, WaitNode};
-use orion_fast::task::Task;
+use orion_fast::{atomic::AtomicBool, task::Task};
 
 use crate::panic::Panic;
 

@@ -3,8 +3,6 @@
 //! Input: the command line and the program's descriptor. The run happens on a thread of the runtime's own, whose stack has a known size whatever
 //! `ulimit -s` says. Output: the process's exit status; whatever happens, the program's output is released first.
 
-use std::ffi::CStr;
-
 use orion_abi::{
     ProgramDesc,
     desc::{MAIN_RESULT, MAIN_STATUS},
@@ -33,35 +31,6 @@ const USAGE_STATUS: i32 = 64;
 pub const PANIC_STATUS: i32 = 101;
 /// Exit status of a deadlock.
 const DEADLOCK_STATUS: i32 = 102;
-
-unsafe extern "C" {
-    #[cfg(not(test))]
-    #[link_name = "orion_program"]
-    static ORION_PROGRAM: ProgramDesc;
-}
-
-/// The entry point of every compiled program.
-///
-/// # Safety
-/// Called by the C runtime's start code.
-#[cfg(not(test))]
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn main(argc: libc::c_int, argv: *const *const libc::c_char) -> libc::c_int {
-    // SAFETY: the linker resolves the symbol to the program's descriptor; `argv` is as the C standard says.
-    unsafe { start(&raw const ORION_PROGRAM, &arguments(argc, argv)) }
-}
-
-/// The command line as text; what is not UTF-8 is replaced.
-///
-/// # Safety
-/// As `main` gets them.
-#[cfg_attr(test, expect(dead_code, reason = "tests have no command line"))]
-unsafe fn arguments(argc: libc::c_int, argv: *const *const libc::c_char) -> Vec<String> {
-    // SAFETY: the caller's promise.
-    (0..argc as usize)
-        .map(|index| unsafe { CStr::from_ptr(*argv.add(index)).to_string_lossy().into_owned() })
-        .collect()
-}
 
 /// Parses the command line and runs the program.
 ///

@@ -8,8 +8,6 @@
 //! no receiver waits — but for two arms of one `select`, which never match each other; on a closed channel nobody waits. `buf` has room
 //! for `cap` elements of `elem_bytes`, of which `len` from `head` on (wrapping) are valid.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
-
 use orion_abi::{
     Ctx, Frame, Site, TypeDesc, WaitNode,
     ctx::FORCE_EXPLORE,
@@ -18,6 +16,7 @@ use orion_abi::{
 };
 
 use crate::{
+    atomic::{AtomicUsize, Ordering},
     sync::{Alone, Policy, is_parallel},
     task::{TASK_INTERRUPTED, TASK_WAITING, Task, WorkerHead, complete},
     wait::{NODE_HAS_SIBLINGS, NODE_NATIVE, WaitQueue, native_node},

@@ -4,7 +4,10 @@
 //! immortal object that is never counted. Counts are plain on one worker and atomic on several: one predicted test of a global.
 //! Whoever takes the last count away, or finds an object unshared, sees everything that other owners did to it before.
 
-use core::sync::atomic::{AtomicI64, AtomicU8, Ordering};
+use crate::{
+    atomic::{AtomicI64, AtomicU8, Ordering},
+    word,
+};
 
 unsafe extern "C" {
     /// Not 0 where several workers run; set before the first of them starts.
@@ -52,20 +55,7 @@ pub unsafe fn retain(object: *mut u8) {
 pub unsafe fn release(object: *mut u8) -> bool {
     // SAFETY: the caller's promise.
     let count = unsafe { count_of(object) };
-    let now = count.load(Ordering::Acquire);
-    if now < 0 {
-        return false;
-    }
-    if now == 1 {
-        // The caller's is the only one: nobody else can count it.
-        count.store(0, Ordering::Relaxed);
-        return true;
-    }
-    if is_shared() {
-        return count.fetch_sub(1, Ordering::AcqRel) == 1;
-    }
-    count.store(now - 1, Ordering::Relaxed);
-    false
+    word::take_count(count, is_shared)
 }
 
 /// Whether the caller's count is the only one.

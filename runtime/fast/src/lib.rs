@@ -11,9 +11,11 @@
 
 #![no_std]
 
+pub mod atomic;
 pub mod blocks;
 pub mod chan;
 pub mod count;
 pub mod sync;
 pub mod task;
 pub mod wait;
+pub mod word;

@@ -10,27 +10,31 @@
 //! while its queue's lock is held, and claims are made under that lock; whoever has claimed unlinks the other nodes before the frame goes on. So a
 //! linked node's frame is alive.
 
-use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
-
 use orion_abi::{Ctx, WaitNode};
 
-use crate::task::Task;
+use crate::{
+    atomic::{AtomicU8, AtomicU32},
+    task::Task,
+    word,
+};
 
 /// Bit of `Ctx::force`: several workers run.
 pub const PARALLEL: u64 = 1 << 8;
 /// Bits of `Ctx::force` that say how suspensions are forced.
 pub const FORCE_MASK: u64 = PARALLEL - 1;
 
-/// `Task::claim`: running, ready, ended, or claimed by somebody.
-pub const CLAIM_NONE: u8 = 0;
-/// `Task::claim`: waiting; its leaf frame is complete.
-pub const CLAIM_OPEN: u8 = 1;
-/// `Task::claim`: waiting; somebody looks whether the wait can be interrupted.
-pub const CLAIM_HELD: u8 = 2;
+pub use crate::word::{CLAIM_HELD, CLAIM_NONE, CLAIM_OPEN};
 
 unsafe extern "C" {
     /// A lock is taken for longer than it should be: lets other threads run.
     fn orion_relax_slow(spins: u32);
+}
+
+/// Lets time pass while somebody else has what is wanted.
+#[inline(always)]
+pub fn relax(spins: u32) {
+    // SAFETY: the runtime defines it.
+    unsafe { orion_relax_slow(spins) };
 }
 
 /// Whether several workers run.
@@ -62,15 +66,7 @@ pub unsafe fn forced(ctx: *mut Ctx) -> u64 {
 #[inline]
 pub unsafe fn lock(word: *mut u32) {
     // SAFETY: the caller's promise; a lock is accessed as an atomic only.
-    let word = unsafe { AtomicU32::from_ptr(word) };
-    let mut spins = 0;
-    while word.swap(1, Ordering::Acquire) != 0 {
-        while word.load(Ordering::Relaxed) != 0 {
-            spins += 1;
-            // SAFETY: the runtime defines it.
-            unsafe { orion_relax_slow(spins) };
-        }
-    }
+    word::acquire(unsafe { AtomicU32::from_ptr(word) }, relax);
 }
 
 /// Gives a lock back.
@@ -80,7 +76,7 @@ pub unsafe fn lock(word: *mut u32) {
 #[inline]
 pub unsafe fn unlock(word: *mut u32) {
     // SAFETY: as above.
-    unsafe { AtomicU32::from_ptr(word) }.store(0, Ordering::Release);
+    word::release(unsafe { AtomicU32::from_ptr(word) });
 }
 
 /// Takes a lock where several workers run.
@@ -146,19 +142,7 @@ pub unsafe fn hold(task: *mut Task) -> bool {
 
 unsafe fn take_claim(task: *mut Task, to: u8) -> bool {
     // SAFETY: the caller's promise.
-    let word = unsafe { claim_of(task) };
-    let mut spins = 0;
-    loop {
-        match word.compare_exchange_weak(CLAIM_OPEN, to, Ordering::SeqCst, Ordering::SeqCst) {
-            Ok(_) => return true,
-            Err(CLAIM_NONE) => return false,
-            Err(_) => {
-                spins += 1;
-                // SAFETY: the runtime defines it.
-                unsafe { orion_relax_slow(spins) };
-            }
-        }
-    }
+    word::claim(unsafe { claim_of(task) }, to, relax)
 }
 
 /// One worker or several.

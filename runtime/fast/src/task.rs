@@ -35,12 +35,7 @@ pub const TASK_ENDED: u8 = 3;
 /// `Task::state`, where several workers run: its body has suspended, and what it waits for is registered once the worker has left its stack.
 pub const TASK_PARKING: u8 = 4;
 
-/// `Task::end`: running, or on its way to its end.
-pub const END_OPEN: u8 = 0;
-/// `Task::end`: locked.
-pub const END_LOCKED: u8 = 1;
-/// `Task::end`: it has ended, and belongs to its handle.
-pub const END_REACHED: u8 = 2;
+pub use crate::word::{END_LOCKED, END_OPEN, END_REACHED};
 
 /// `Task::flags`: a handle on it exists, which will be joined, cancelled or detached.
 pub const TASK_HANDLE: u8 = 1;
@@ -72,9 +67,9 @@ pub struct Task {
     pub state: u8,
     /// `TASK_*`, the flags.
     pub flags: u8,
-    /// `END_*`, where several workers run: guards `joiner` and `TASK_HANDLE`.
+    /// `END_*` of [`crate::word`], where several workers run: guards `joiner` and `TASK_HANDLE`.
     pub end: u8,
-    /// `CLAIM_*` of [`crate::sync`], where several workers run.
+    /// `CLAIM_*` of [`crate::word`], where several workers run.
     pub claim: u8,
     /// Scopes that it owns, that have failed, and whose failure it has not taken up.
     pub failed_scopes: u32,

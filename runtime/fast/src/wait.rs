@@ -5,9 +5,9 @@
 //! ready, so a waiter is claimed exactly once.
 
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, Ordering};
-
 use orion_abi::WaitNode;
+
+use crate::atomic::{AtomicPtr, Ordering};
 
 /// Bit in `WaitNode::kind`, beside `ARM_*`: the frame waits by other nodes too, which whoever completes it must unlink.
 pub const NODE_HAS_SIBLINGS: u32 = 1 << 31;

@@ -8,8 +8,9 @@ use std::{os::fd::RawFd, sync::atomic::Ordering, time::Instant};
 
 use orion_abi::{Ctx, Frame, desc::IoRequest};
 use orion_fast::{
-    sync::{CLAIM_OPEN, claim, claim_of, forced, lock, unlock},
+    sync::{claim, claim_of, forced, lock, unlock},
     task::{TASK_INTERRUPTED, Task},
+    word,
 };
 
 use super::{
@@ -78,8 +79,7 @@ pub unsafe fn commit(ctx: *mut Ctx, task: *mut Task, frame: *mut Frame) {
             io.open_kernel();
             (*node_of(frame, point_of(frame), 0)).target = frame.cast();
             let index = io.add(frame);
-            claim_of(task).store(CLAIM_OPEN, Ordering::SeqCst);
-            let asked = flags_of(task).load(Ordering::SeqCst) & TASK_INTERRUPTED != 0;
+            let asked = word::publish(claim_of(task), flags_of(task), TASK_INTERRUPTED);
             io.start(index);
             if asked {
                 io.stop(index, Stop::Cancelled);

@@ -4,7 +4,7 @@
 //! unwinds already: then its `defer`s run in peace. The owner of a scope that has failed is interrupted in the same way, up to that
 //! scope.
 
-use std::{ptr::null_mut, sync::atomic::Ordering};
+use std::ptr::null_mut;
 
 use orion_abi::{
     Ctx, Frame, PointDesc,
@@ -13,11 +13,13 @@ use orion_abi::{
     outcome::{OUTCOME_BLOCK, OUTCOME_DONE, OUTCOME_UNWIND},
 };
 use orion_fast::{
-    sync::{CLAIM_NONE, CLAIM_OPEN, claim_of, forced, hold, is_parallel},
+    atomic::Ordering,
+    sync::{claim_of, forced, hold, is_parallel},
     task::{
         TASK_CANCEL_ASKED, TASK_CANCELLED, TASK_ENDED, TASK_IDLING, TASK_INTERRUPTED, TASK_PARKING,
         TASK_READY, TASK_SCOPE_FAILED, TASK_WAITING, Task, complete,
     },
+    word,
 };
 
 use crate::{
@@ -117,10 +119,8 @@ pub unsafe fn ask(ctx: *mut Ctx, task: *mut Task, grabbed: &mut Vec<*mut Task>) 
             return;
         }
         // Once: one of the two flags is set from the first request on.
-        let asked = flags_of(task).try_update(Ordering::SeqCst, Ordering::SeqCst, |flags| {
-            (flags & (TASK_CANCEL_ASKED | TASK_CANCELLED) == 0).then_some(flags | TASK_CANCEL_ASKED)
-        });
-        if asked.is_ok() {
+        let before = TASK_CANCEL_ASKED | TASK_CANCELLED;
+        if word::ask(flags_of(task), TASK_CANCEL_ASKED, before) {
             poke(ctx, task, grabbed);
         }
     }
@@ -168,7 +168,7 @@ pub unsafe fn grab(ctx: *mut Ctx, task: *mut Task, grabbed: &mut Vec<*mut Task>)
         let point = point_of(frame);
         let unwinds = must_unwind_at(task, frame, point) && !interrupt(ctx, frame, point, grabbed);
         let stopped = !unwinds && kind_of(point) == PointKind::Io;
-        claim_of(task).store(if unwinds { CLAIM_NONE } else { CLAIM_OPEN }, Ordering::SeqCst);
+        word::let_go(claim_of(task), unwinds);
         if stopped {
             io::shared::settle(ctx);
         }

@@ -3,10 +3,7 @@
 //! Invariants: a handle is consumed exactly once, by a completed join or cancel, or by [`detach`]; then the ended task is freed. At most one frame waits
 //! for a task (`Task::joiner`). A join that unwinds has consumed its handle, whatever it unwinds for.
 
-use std::{
-    ptr::null_mut,
-    sync::atomic::{AtomicU8, Ordering},
-};
+use std::ptr::null_mut;
 
 use orion_abi::{
     Ctx, Frame, PointDesc, WaitNode,
@@ -14,13 +11,13 @@ use orion_abi::{
     outcome::{OUTCOME_BLOCK, OUTCOME_CLOSED, OUTCOME_DONE, OUTCOME_UNWIND, STATUS_RETURNED},
 };
 use orion_fast::{
+    atomic::{AtomicU8, Ordering},
     blocks::orion_frame_free,
     count::retain,
-    sync::{claim, forced, is_parallel, lock_if, unlock_if},
-    task::{
-        END_LOCKED, END_OPEN, END_REACHED, TASK_ENDED, TASK_HANDLE, TASK_READY, Task, complete,
-    },
+    sync::{claim, forced, is_parallel, lock_if, relax, unlock_if},
+    task::{TASK_ENDED, TASK_HANDLE, TASK_READY, Task, complete},
     wait::NODE_HAS_SIBLINGS,
+    word,
 };
 
 use crate::{
@@ -30,7 +27,7 @@ use crate::{
         cancel::{self, orion_would_block_slow},
         clear_flags, flags_of, nested,
         park::{node_of, orion_unlink_siblings_slow, target_of},
-        scopes, set_state, state_of, team,
+        scopes, set_state, state_of,
     },
     scope::Scope,
     world::{extra_if, extra_of, free_task, no_site, worker_of},
@@ -95,23 +92,7 @@ pub unsafe fn lock_end(ctx: *mut Ctx, task: *mut Task) -> bool {
         if !is_parallel(ctx) {
             return (*task).state == TASK_ENDED;
         }
-        let word = end_of(task);
-        let mut spins = 0;
-        loop {
-            match word.compare_exchange_weak(
-                END_OPEN,
-                END_LOCKED,
-                Ordering::Acquire,
-                Ordering::Acquire,
-            ) {
-                Ok(_) => return false,
-                Err(END_REACHED) => return true,
-                Err(_) => {
-                    spins += 1;
-                    team::orion_relax_slow(spins);
-                }
-            }
-        }
+        word::lock_end(end_of(task), relax)
     }
 }
 
@@ -124,7 +105,7 @@ pub unsafe fn unlock_end(ctx: *mut Ctx, task: *mut Task) {
     // SAFETY: the caller's promise.
     unsafe {
         if is_parallel(ctx) {
-            end_of(task).store(END_OPEN, Ordering::Release);
+            word::unlock_end(end_of(task), false);
         }
     }
 }
@@ -138,11 +119,7 @@ unsafe fn end_of<'a>(task: *mut Task) -> &'a AtomicU8 {
 unsafe fn has_ended(ctx: *mut Ctx, task: *mut Task) -> bool {
     // SAFETY: the handle keeps the task alive.
     unsafe {
-        if is_parallel(ctx) {
-            end_of(task).load(Ordering::Acquire) == END_REACHED
-        } else {
-            (*task).state == TASK_ENDED
-        }
+        if is_parallel(ctx) { word::has_ended(end_of(task)) } else { (*task).state == TASK_ENDED }
     }
 }
 
@@ -199,7 +176,7 @@ unsafe fn settle_shared(ctx: *mut Ctx, task: *mut Task, scope: *mut Scope) {
         let is_held = flags_of(task).load(Ordering::Relaxed) & TASK_HANDLE != 0;
         // The task keeps its scope alive, and its scope waits for `task_ended`; but the task may go as soon as its end is reached.
         retain(scope.cast());
-        end_of(task).store(END_REACHED, Ordering::Release);
+        word::unlock_end(end_of(task), true);
         if joined {
             hand_over(ctx, task, node);
         } else if !is_held {

@@ -28,7 +28,7 @@ mod tests;
 
 use std::{
     ptr::null_mut,
-    sync::atomic::{AtomicU8, Ordering, compiler_fence},
+    sync::atomic::compiler_fence,
     time::{Duration, Instant},
 };
 
@@ -40,6 +40,7 @@ use orion_abi::{
     outcome::OUTCOME_DONE,
 };
 use orion_fast::{
+    atomic::{AtomicU8, Ordering},
     sync::{FORCE_MASK, forced, is_parallel},
     task::{
         TASK_CANCEL_ASKED, TASK_GENERATOR, TASK_IDLING, TASK_INTERRUPTED, TASK_RUNNING, Task,

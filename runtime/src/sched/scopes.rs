@@ -3,10 +3,7 @@
 //! A scope is left when its last task has ended. `ScopeExit` is the normal way and unwinds with the scope's failure; `ScopeCancel` is taken by early exits
 //! and by unwinding: it asks all tasks to cancel, waits, and lets a pending "scope has failed" become the failure itself.
 
-use std::{
-    ptr::{null, null_mut},
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::ptr::{null, null_mut};
 
 use orion_abi::{
     Ctx, Frame, Site,
@@ -14,16 +11,18 @@ use orion_abi::{
     outcome::{OUTCOME_BLOCK, OUTCOME_DONE, OUTCOME_UNWIND, STATUS_RETURNED, STATUS_UNWINDING},
 };
 use orion_fast::{
+    atomic::{AtomicU32, Ordering},
     count::{self, retain},
     sync::{claim, forced, is_parallel, lock_if, unlock_if},
     task::{TASK_CANCEL_ASKED, TASK_HANDLE, TASK_READY, TASK_SCOPE_FAILED, Task, complete},
+    word,
 };
 
 use crate::{
     frames::{drop_frame, kind_of, point_of},
     heap::text,
     panic::{Cause, Panic},
-    sched::{cancel, clear_flags, flags_of, nested, set_flags, team, ticker},
+    sched::{cancel, flags_of, nested, set_flags, team, ticker},
     scope::Scope,
     world::{
         IdKind, World, extra_if, extra_of, free_scope, new_scope, new_task, worker_of, world_of,
@@ -146,14 +145,8 @@ unsafe fn failed_scopes<'a>(owner: *mut Task) -> &'a AtomicU32 {
 
 /// A failure of the owner's scope was taken up: the flag stays only if another of its scopes has failed.
 unsafe fn failure_taken(owner: *mut Task) {
-    // SAFETY: the owner is alive. Who fails a scope counts it first and sets the flag then, so one of the two leaves it set.
-    unsafe {
-        failed_scopes(owner).fetch_sub(1, Ordering::SeqCst);
-        clear_flags(owner, TASK_SCOPE_FAILED);
-        if failed_scopes(owner).load(Ordering::SeqCst) > 0 {
-            set_flags(owner, TASK_SCOPE_FAILED);
-        }
-    }
+    // SAFETY: the owner is alive.
+    unsafe { word::take_failure(failed_scopes(owner), flags_of(owner), TASK_SCOPE_FAILED) }
 }
 
 /// A task whose handle nobody holds has panicked: the first failure cancels the rest of the scope and interrupts its owner.
@@ -183,8 +176,7 @@ pub unsafe fn fail(ctx: *mut Ctx, scope: *mut Scope, panic: Box<Panic>) {
         ask_tasks(ctx, scope, null_mut(), &mut grabbed);
         let owner = (*scope).owner;
         if !owner.is_null() {
-            failed_scopes(owner).fetch_add(1, Ordering::SeqCst);
-            set_flags(owner, TASK_SCOPE_FAILED);
+            word::add_failure(failed_scopes(owner), flags_of(owner), TASK_SCOPE_FAILED);
             cancel::poke(ctx, owner, &mut grabbed);
         }
         unlock_if(ctx, &raw mut (*scope).lock);

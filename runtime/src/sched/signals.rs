@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    os::event,
     sched::{ATTEND_REPORT, ATTEND_STOP, ops::limit_of},
     world::Worker,
 };
@@ -51,9 +52,7 @@ extern "C" fn on_signal(signal: libc::c_int) {
 
 /// Ends the wait of the worker that waits in the kernel, now or as soon as it begins. Async-signal-safe but for `errno`.
 pub fn wake() {
-    let one = 1u64;
-    // SAFETY: a buffer of eight bytes; a descriptor that is not there is refused.
-    unsafe { libc::write(EVENT.load(Ordering::Relaxed), (&raw const one).cast(), 8) };
+    event::notify(EVENT.load(Ordering::Relaxed));
 }
 
 /// Installs the handlers; `durable`: those of `--state` too.
@@ -79,9 +78,7 @@ pub unsafe fn install(worker: *mut Worker, durable: bool) {
 
 /// Makes the event descriptor.
 pub fn open_event() {
-    // SAFETY: no pointers.
-    let event = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-    EVENT.store(event, Ordering::Relaxed);
+    EVENT.store(event::open(), Ordering::Relaxed);
 }
 
 /// The event descriptor that wakes the worker; negative before there is one.
@@ -105,18 +102,5 @@ pub fn wait(ns: i64) {
 
 /// As [`wait`], or until another descriptor is readable.
 pub fn wait_with(other: Option<i32>, ns: i64) {
-    let event = EVENT.load(Ordering::Relaxed);
-    let entry = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-    let mut entries = [entry(event), entry(other.unwrap_or(-1))];
-    let timeout =
-        libc::timespec { tv_sec: ns.max(0) / 1_000_000_000, tv_nsec: ns.max(0) % 1_000_000_000 };
-    // SAFETY: two valid entries (a negative descriptor is ignored), a valid timeout, a buffer of 8 bytes.
-    unsafe {
-        let limit = if ns < 0 { std::ptr::null() } else { &raw const timeout };
-        libc::ppoll(entries.as_mut_ptr(), 2, limit, std::ptr::null());
-        if entries[0].revents & libc::POLLIN != 0 {
-            let mut count = 0u64;
-            libc::read(event, (&raw mut count).cast(), 8);
-        }
-    }
+    event::wait(EVENT.load(Ordering::Relaxed), other, ns);
 }

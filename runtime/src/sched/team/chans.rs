@@ -2,14 +2,13 @@
 //!
 //! Waiters are claimed under the lock and woken after it. A `select` locks its channels in order of address.
 
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-
 use orion_abi::{
     Ctx, WaitNode,
     desc::{ARM_RECV, ARM_SEND},
     outcome::{OUTCOME_BLOCK, OUTCOME_CLOSED, OUTCOME_DONE},
 };
 use orion_fast::{
+    atomic::{AtomicU32, AtomicUsize, Ordering},
     chan::{Chan, recv_now, send_now},
     sync::{Policy, Shared, forced, lock, unlock},
     task::complete,

@@ -3,21 +3,19 @@
 //! Any worker fires what is due: each looks every so many dispatches and at every tick, the one that waits in the kernel when it wakes. The first deadline stands in
 //! `Shared::next_deadline`, so that a look costs a load.
 
-use std::{
-    ptr::null_mut,
-    sync::atomic::Ordering,
-    thread::{self, JoinHandle},
-    time::Duration,
-};
+use std::{ptr::null_mut, time::Duration};
 
 use orion_abi::{Ctx, WaitNode};
 use orion_fast::{
+    atomic::Ordering,
     sync::{claim, lock, unlock},
     task::complete,
+    word,
 };
 
 use super::{Shared, rest, shared_of};
 use crate::{
+    os::thread::{self, JoinHandle},
     sched::{ATTEND_TICK, ops::limit_of, park::orion_unlink_siblings_slow, signals},
     world::{Worker, World, world_of},
 };
@@ -34,12 +32,9 @@ pub unsafe fn insert_locked(world: *mut World, node: *mut WaitNode, deadline_ns:
     unsafe {
         (*world).timers.insert(node, deadline_ns);
         let shared = shared_of(world);
-        if deadline_ns < shared.next_deadline.load(Ordering::Relaxed) {
-            shared.next_deadline.store(deadline_ns, Ordering::SeqCst);
+        if word::add_deadline(&shared.next_deadline, &shared.waits_until, deadline_ns) {
             // Who waits in the kernel would wait too long.
-            if deadline_ns < shared.waits_until.load(Ordering::SeqCst) {
-                signals::wake();
-            }
+            signals::wake();
         }
     }
 }

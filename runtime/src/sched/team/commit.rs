@@ -5,17 +5,17 @@
 //! locks back. Before that it is seen whether it was interrupted meanwhile: whoever interrupts sets the flag first and looks for a claimable task then, so one of the two
 //! sees the other. That is done before the locks are given back: from then on the task may run elsewhere, and is not touched any more.
 
-use std::sync::atomic::Ordering;
-
 use orion_abi::{
     Ctx, Frame, PointDesc,
     desc::{ARM_AFTER, ARM_JOIN, ARM_RECV, ARM_SEND, PointKind},
     outcome::{OUTCOME_BLOCK, OUTCOME_DONE, OUTCOME_UNWIND},
 };
 use orion_fast::{
+    atomic::Ordering,
     chan::Chan,
-    sync::{CLAIM_OPEN, claim_of, lock, unlock},
+    sync::{claim_of, lock, unlock},
     task::{TASK_INTERRUPTED, TASK_PARKING, TASK_WAITING, Task, complete},
+    word,
 };
 
 use super::{chans, clock, queue, rest};
@@ -159,8 +159,7 @@ unsafe fn interrupted_before(
 unsafe fn publish(ctx: *mut Ctx, task: *mut Task) -> bool {
     // SAFETY: nobody can complete the task before the locks are given back.
     unsafe {
-        claim_of(task).store(CLAIM_OPEN, Ordering::SeqCst);
-        flags_of(task).load(Ordering::SeqCst) & TASK_INTERRUPTED != 0
+        word::publish(claim_of(task), flags_of(task), TASK_INTERRUPTED)
             && cancel::grab(ctx, task, &mut Vec::new())
     }
 }

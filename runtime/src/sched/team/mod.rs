@@ -22,16 +22,7 @@ pub mod queue;
 pub mod rest;
 pub mod run;
 
-use std::{
-    collections::VecDeque,
-    ops::Range,
-    ptr::null_mut,
-    sync::{
-        Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize},
-    },
-    thread::Thread,
-};
+use std::{collections::VecDeque, ops::Range, ptr::null_mut, sync::PoisonError};
 
 use orion_abi::{
     Ctx, Frame, PointDesc, WaitNode,
@@ -39,6 +30,7 @@ use orion_abi::{
     desc::{ARM_AFTER, ARM_JOIN, ARM_RECV, ARM_SCOPE, ARM_SEND},
 };
 use orion_fast::{
+    atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize},
     chan::Chan,
     sync::{lock, unlock},
     task::Task,
@@ -46,6 +38,10 @@ use orion_fast::{
 
 use crate::{
     frames::arms_of,
+    os::{
+        sync::{Condvar, Mutex, MutexGuard},
+        thread::{self, Thread},
+    },
     rng::Rng,
     sched::{
         End, join,
@@ -235,7 +231,7 @@ pub(super) fn end_of(rest: &mut rest::Rest) -> End {
 #[must_use]
 pub unsafe fn has_io(world: *mut World) -> bool {
     // SAFETY: the caller's promise.
-    unsafe { shared_of(world).io_jobs.load(std::sync::atomic::Ordering::Relaxed) > 0 }
+    unsafe { shared_of(world).io_jobs.load(orion_fast::atomic::Ordering::Relaxed) > 0 }
 }
 
 impl Shared {
@@ -312,9 +308,9 @@ const SPINS: u32 = 100;
 #[unsafe(no_mangle)]
 pub extern "C" fn orion_relax_slow(spins: u32) {
     if spins.is_multiple_of(SPINS) {
-        std::thread::yield_now();
+        thread::yield_now();
     } else {
-        std::hint::spin_loop();
+        thread::spin_loop();
     }
 }
 

@@ -5,13 +5,11 @@
 //! When somebody is hungry, the owner moves half of its tasks, from the back (of spawned tasks these are the oldest, with the most work below them), to
 //! its offer, which is under a lock and from which anybody takes. It looks whether somebody is hungry whenever a task becomes ready, and at ticks.
 
-use std::{
-    collections::VecDeque,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use std::collections::VecDeque;
 
 use orion_abi::Ctx;
 use orion_fast::{
+    atomic::{AtomicUsize, Ordering},
     sync::{lock, unlock},
     task::{TASK_READY, Task},
 };

@@ -7,22 +7,26 @@
 //! Halt: whoever needs the world to stand still says so, poisons the limits, and waits until every other worker rests or has come to its loop. It
 //! keeps the lock meanwhile, so nobody leaves.
 
-use std::{
-    sync::{Condvar, MutexGuard, PoisonError, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::PoisonError, time::Duration};
 
 use orion_fast::{
+    atomic::Ordering,
     sync::{CLAIM_NONE, CLAIM_OPEN},
     task::{
         END_OPEN, END_REACHED, TASK_ENDED, TASK_GENERATOR, TASK_IDLING, TASK_WAITING, Task,
         complete,
     },
+    word,
 };
 
 use super::{Shared, clock, end_of, queue, shared_of};
 use crate::{
     generator, io,
+    os::{
+        SEARCH_PAUSES, SEARCH_ROUNDS,
+        sync::{Condvar, MutexGuard},
+        thread,
+    },
     sched::{
         ATTEND_CHECKPOINT, ATTEND_HALT, ATTEND_PAUSE, ATTEND_REPORT, ATTEND_STOP, End,
         checkpoint_is_due, ops::limit_of, save, signals, until_checkpoint_ns,
@@ -31,10 +35,6 @@ use crate::{
 };
 use orion_abi::{Ctx, outcome::OUTCOME_DONE};
 
-/// Rounds of looking for work before a worker rests.
-const SEARCH_ROUNDS: u32 = 200;
-/// Pauses between two of them.
-const SEARCH_PAUSES: u32 = 30;
 /// How long to wait for halted workers before their limits are poisoned again.
 const HALT_WAIT: Duration = Duration::from_micros(200);
 
@@ -173,7 +173,7 @@ unsafe fn look_around(worker: *mut Worker, shared: &Shared) {
                 return;
             }
             for _ in 0..SEARCH_PAUSES {
-                std::hint::spin_loop();
+                thread::spin_loop();
             }
         }
         clock::fire_timers(ctx);
@@ -230,9 +230,8 @@ unsafe fn settle_down<'a>(
             if all && let Some(ns) = until_checkpoint_ns(world) {
                 until = if until < 0 { ns } else { until.min(ns) };
             }
-            shared.waits_until.store(deadline, Ordering::SeqCst);
-            // Who inserted a timer before it saw that store is seen here.
-            let earlier = shared.next_deadline.load(Ordering::SeqCst) < deadline;
+            let earlier =
+                word::waits_too_long(&shared.next_deadline, &shared.waits_until, deadline);
             drop(rest);
             let (fd, io_until) = io::shared::what_to_wait_for(world);
             if let Some(ns) = io_until {
@@ -264,7 +263,7 @@ unsafe fn settle_down<'a>(
         rest.sleeping.push(index);
         loop {
             drop(rest);
-            std::thread::park();
+            thread::park();
             rest = lock(shared);
             if !rest.sleeping.contains(&index) {
                 break;
@@ -400,7 +399,7 @@ pub unsafe fn halt(
         // Halted workers leave before anybody halts the world again.
         while rest.halted > 0 {
             drop(rest);
-            std::thread::yield_now();
+            thread::yield_now();
             rest = lock(shared);
         }
     }

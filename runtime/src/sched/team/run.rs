@@ -1,18 +1,14 @@
 //! A worker's loop, and the run of all of them.
 
-use std::{
-    ptr::null_mut,
-    sync::Barrier,
-    sync::atomic::{Ordering, compiler_fence},
-    thread,
-};
+use std::{ptr::null_mut, sync::atomic::compiler_fence};
 
 use orion_abi::Ctx;
-use orion_fast::sync::forced;
+use orion_fast::{atomic::Ordering, sync::forced};
 
 use super::{Shared, assemble, clock, disband, queue, rest, shared_of};
 use crate::{
     io,
+    os::{sync::Barrier, thread},
     sched::{
         ATTEND_CHECKPOINT, ATTEND_HALT, ATTEND_PAUSE, ATTEND_REPORT, ATTEND_STOP, ATTEND_TICK, End,
         ROUND, dispatch, ops::limit_of, prepare, round_trip,
