@@ -384,25 +384,39 @@ pub fn run(force: Force, seed: u64, real_time: bool) -> Ran {
     run_on(1, force, seed, real_time)
 }
 
+/// Stack of a worker.
+const STACK_BYTES: usize = 512 << 10;
+
 /// As [`run`], on so many threads.
 pub fn run_on(threads: u32, force: Force, seed: u64, real_time: bool) -> Ran {
     unsafe {
-        let program = program();
         let worker = Box::into_raw(Worker::new());
         let seed = (!real_time).then_some(seed);
         let config = Config { force, seed, threads, ..Config::default() };
-        let world = Box::into_raw(World::new(program, worker, config));
-        (*world).output.capture();
+        let world = Box::into_raw(World::new(program(), worker, config));
         (*worker).world = world;
+        run_world(world, STACK_BYTES)
+    }
+}
+
+/// Runs a world that has just been made, on stacks of so many bytes.
+///
+/// # Safety
+/// It has a worker, and nothing else.
+pub unsafe fn run_world(world: *mut World, stack_bytes: usize) -> Ran {
+    unsafe {
+        let worker = (*world).worker;
+        let threads = (*world).config.threads;
+        (*world).output.capture();
         sched::spawn_main(worker);
-        sched::prepare(worker, 512 << 10, true);
+        sched::prepare(worker, stack_bytes, true);
         if (*Worker::ctx(worker)).force == orion_abi::ctx::FORCE_EXPLORE {
             // Virtual time is wanted, not another order of tasks.
             (*Worker::ctx(worker)).force = 0;
         }
         let end = if threads > 1 {
             sched::signals::open_event();
-            sched::team::run::run(worker, threads as usize, 512 << 10, 256 << 10)
+            sched::team::run::run(worker, threads as usize, stack_bytes, 256 << 10)
         } else {
             sched::run(worker)
         };

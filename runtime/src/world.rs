@@ -9,12 +9,13 @@
 
 use std::{
     ptr::{null, null_mut},
-    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Instant,
 };
 
 use orion_abi::{Ctx, Frame, ProgramDesc, Site, ctx::FRAME_CLASS_COUNT};
 use orion_fast::{
+    atomic::AtomicU32,
     chan::Chan,
     sync::is_parallel,
     task::{Task, TaskQueue, WorkerHead},
