@@ -2,6 +2,7 @@
 
 use std::{os::fd::RawFd, time::Duration};
 
+pub use super::ring::Submission;
 use super::{call::Call, helpers::Helpers, poll::Poll, ring::Ring};
 
 /// What `ORION_IO` asks for.
@@ -40,6 +41,8 @@ pub struct Kernel {
     fresh: u64,
     /// Results of calls that were cancelled before they began.
     early: Vec<(u64, i32)>,
+    /// A worker is handing calls over.
+    is_busy: bool,
     /// Counts.
     pub stats: Stats,
 }
@@ -66,7 +69,7 @@ impl Kernel {
             }
         };
         let helpers = Helpers::new(event);
-        Ok(Self { backend, helpers, fresh: 0, early: Vec::new(), stats: Stats::default() })
+        Ok(Self { backend, helpers, fresh: 0, early: Vec::new(), is_busy: false, stats: Stats::default() })
     }
 
     /// The name of what carries calls out.
@@ -127,6 +130,53 @@ impl Kernel {
                 Backend::Ring(ring) => ring.has_queued(),
                 Backend::Poll(poll) => poll.has_queued(),
             }
+    }
+
+    /// Where several workers run, the first half of a round: what to hand over, if anything was collected and nobody else is handing over.
+    pub fn prepare(&mut self) -> Option<Submission> {
+        if self.is_busy || !self.has_queued() {
+            return None;
+        }
+        self.stats.rounds += 1;
+        self.stats.calls += std::mem::take(&mut self.fresh);
+        let Backend::Ring(ring) = &mut self.backend else {
+            self.stats.submissions += 1;
+            return None;
+        };
+        let submission = ring.prepare();
+        self.stats.submissions += u64::from(submission.count > 0);
+        self.is_busy = true;
+        Some(submission)
+    }
+
+    /// Whether somebody has to hand over what was collected.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        !self.is_busy && self.has_queued()
+    }
+
+    /// The second half: takes all results, waiting for none. `entered`: how the submission went that is over, if the caller made one.
+    ///
+    /// # Errors
+    /// As for [`Self::enter`].
+    pub fn take(
+        &mut self,
+        entered: Option<std::io::Result<()>>,
+        results: &mut Vec<(u64, i32)>,
+    ) -> std::io::Result<()> {
+        if let Some(entered) = entered {
+            self.is_busy = false;
+            entered?;
+        }
+        results.append(&mut self.early);
+        self.helpers.take(results);
+        match &mut self.backend {
+            Backend::Ring(ring) => {
+                ring.take(results);
+                Ok(())
+            }
+            Backend::Poll(poll) => poll.enter(None, &mut self.helpers, results),
+        }
     }
 
     /// One round: hands over what was collected, waits at most so long for a result (none: not at all), and gives all results.

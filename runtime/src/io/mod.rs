@@ -189,6 +189,10 @@ impl Io {
                 Ok(kernel) => {
                     self.nonblocking = kernel.wants_nonblocking();
                     self.kernel = Some(kernel);
+                    if !self.watches_event {
+                        // A worker that waits by now does not wait for this.
+                        signals::wake();
+                    }
                 }
                 Err(why) => {
                     crate::output::emergency(format!("error: no input or output: {why}\n"));

@@ -19,6 +19,9 @@ const ENTRIES: u32 = 16_384;
 /// What to be content with where that is too much memory.
 const ENTRIES_MIN: u32 = 256;
 
+/// `IORING_ENTER_GETEVENTS`.
+const GETEVENTS: u32 = 1;
+
 /// A ring.
 pub struct Ring {
     ring: IoUring,
@@ -26,6 +29,8 @@ pub struct Ring {
     event: i32,
     /// The event descriptor is being watched.
     watched: bool,
+    /// The kernel did not take everything, as it was when results were taken last.
+    is_left: bool,
 }
 
 impl Ring {
@@ -57,7 +62,7 @@ impl Ring {
         if !needed.iter().all(|&code| probe.is_supported(code)) {
             return Err(io::Error::from_raw_os_error(libc::ENOSYS));
         }
-        Ok(Self { ring, queued: VecDeque::new(), event, watched: false })
+        Ok(Self { ring, queued: VecDeque::new(), event, watched: false, is_left: false })
     }
 
     /// Collects a call.
@@ -76,7 +81,7 @@ impl Ring {
     /// Whether anything has been collected.
     #[must_use]
     pub fn has_queued(&self) -> bool {
-        !self.queued.is_empty()
+        !self.queued.is_empty() || self.is_left
     }
 
     /// Hands over what was collected, waits at most so long for a result (none: not at all), and gives all results. Counts system calls that handed
@@ -131,6 +136,16 @@ impl Ring {
         }
     }
 
+    /// Puts what was collected where the kernel takes it from, for [`Submission::enter`]. Until that is over nobody else puts anything there.
+    pub fn prepare(&mut self) -> Submission {
+        self.fill();
+        let mut queue = self.ring.submission();
+        queue.sync();
+        let (count, overflowed) = (queue.len() as u32, queue.cq_overflow());
+        drop(queue);
+        Submission { fd: self.fd(), count, overflowed }
+    }
+
     /// Moves what was collected into the shared queue.
     fn fill(&mut self) {
         let mut queue = self.ring.submission();
@@ -143,7 +158,8 @@ impl Ring {
         }
     }
 
-    fn take(&mut self, results: &mut Vec<(u64, i32)>) {
+    /// Takes all results that are there.
+    pub fn take(&mut self, results: &mut Vec<(u64, i32)>) {
         for entry in self.ring.completion() {
             match entry.user_data() {
                 CANCEL => {}
@@ -153,6 +169,39 @@ impl Ring {
                 }
                 token => results.push((token, entry.result())),
             }
+        }
+        self.is_left = !self.ring.submission().is_empty();
+    }
+}
+
+/// Calls that stand where the kernel takes them from.
+pub struct Submission {
+    fd: i32,
+    /// How many.
+    pub count: u32,
+    /// Results wait for room.
+    overflowed: bool,
+}
+
+impl Submission {
+    /// Hands them to the kernel, and waits for nothing. It needs nothing of the ring but its descriptor, so several workers may use that meanwhile.
+    ///
+    /// # Errors
+    /// When the kernel does not take what it is given, which nothing can mend.
+    pub fn enter(self) -> io::Result<()> {
+        let flags = if self.overflowed { GETEVENTS } else { 0 };
+        // SAFETY: the ring lives as long as the run; no signal mask is passed.
+        let result = unsafe {
+            libc::syscall(libc::SYS_io_uring_enter, self.fd, self.count, 0, flags, 0usize, 0usize)
+        };
+        if result >= 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            // A signal came, or results have to be taken first: what was not taken is handed over again.
+            Some(libc::EINTR | libc::EBUSY | libc::EAGAIN) => Ok(()),
+            _ => Err(error),
         }
     }
 }

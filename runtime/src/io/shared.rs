@@ -1,7 +1,8 @@
 //! Input and output where several workers run: everything under one lock, and waits outside of it.
 //!
 //! A worker that waits in the kernel does so for the event descriptor and for the ring or epoll descriptor together, and makes a round when one of them is
-//! readable; so it holds no lock meanwhile. Frames are completed outside the lock: who completes one claims its task, which only an interruption
+//! readable; so it holds no lock meanwhile. Calls are handed to io_uring outside the lock too (the kernel does much of its work then, such as sending), by one
+//! worker at a time, who comes back for what the others have collected meanwhile. Frames are completed outside the lock: who completes one claims its task, which only an interruption
 //! may hold back for a moment, to have the job stopped.
 
 use std::{os::fd::RawFd, sync::atomic::Ordering, time::Instant};
@@ -16,7 +17,7 @@ use orion_fast::{
 use super::{
     BUSY_ROUND, Io, KERNEL_STATUS, finish,
     job::Stop,
-    kernel::Kernel,
+    kernel::{Kernel, Submission},
     request,
     request::{Outcome, READ, READ_LINE, STDIN},
     request_of,
@@ -74,8 +75,8 @@ pub unsafe fn commit(ctx: *mut Ctx, task: *mut Task, frame: *mut Frame) {
             // Whoever waits for an answer wants to see the question.
             (*world).output.release();
         }
-        let news = with(world, |io| {
-            let before = (io.is_active(), io.deadlines.first().copied());
+        let (is_earlier, ended) = with(world, |io| {
+            let before = io.deadlines.first().copied();
             io.open_kernel();
             (*node_of(frame, point_of(frame), 0)).target = frame.cast();
             let index = io.add(frame);
@@ -84,13 +85,40 @@ pub unsafe fn commit(ctx: *mut Ctx, task: *mut Task, frame: *mut Frame) {
             if asked {
                 io.stop(index, Stop::Cancelled);
             }
-            before != (io.is_active(), io.deadlines.first().copied())
+            let is_earlier = match (before, io.deadlines.first()) {
+                (Some(before), Some(&now)) => now < before,
+                (None, now) => now.is_some(),
+                (Some(_), None) => false,
+            };
+            (is_earlier, begin_all(io))
         });
-        if news && shared_of(world).waits_until.load(Ordering::SeqCst) != i64::MIN {
-            // Who waits in the kernel does not know of it.
+        if is_earlier && shared_of(world).waits_until.load(Ordering::SeqCst) != i64::MIN {
+            // Who waits in the kernel does not know of that deadline.
             signals::wake();
         }
-        settle(ctx);
+        complete_all(ctx, ended);
+    }
+}
+
+/// Begins jobs that have got their lane, and gives the frames whose operations are over.
+///
+/// # Safety
+/// Frames with jobs wait until they are completed; those that are given are the caller's to complete.
+unsafe fn begin_all(io: &mut Io) -> Vec<(*mut Frame, Outcome)> {
+    // SAFETY: the caller's promise.
+    unsafe { io.begin_all() };
+    std::mem::take(&mut io.ended)
+}
+
+/// Makes the tasks ready whose operations are over.
+unsafe fn complete_all(ctx: *mut Ctx, ended: Vec<(*mut Frame, Outcome)>) {
+    for (frame, outcome) in ended {
+        // SAFETY: the frame waits, and only the caller completes it.
+        unsafe {
+            let claimed = claim((*frame).task.cast());
+            debug_assert!(claimed, "only this completes a frame with a job");
+            finish(ctx, frame, outcome);
+        }
     }
 }
 
@@ -102,20 +130,7 @@ pub unsafe fn settle(ctx: *mut Ctx) {
     // SAFETY: frames with jobs wait until they are completed.
     unsafe {
         let world = world_of(ctx);
-        loop {
-            let ended = with(world, |io| {
-                io.begin_all();
-                std::mem::take(&mut io.ended)
-            });
-            if ended.is_empty() {
-                return;
-            }
-            for (frame, outcome) in ended {
-                let claimed = claim((*frame).task.cast());
-                debug_assert!(claimed, "only this completes a frame with a job");
-                finish(ctx, frame, outcome);
-            }
-        }
+        complete_all(ctx, with(world, |io| begin_all(io)));
     }
 }
 
@@ -146,32 +161,37 @@ pub unsafe fn round(ctx: *mut Ctx) {
         if shared_of(world).io_jobs.load(Ordering::Relaxed) == 0 {
             return;
         }
-        with(world, Io::expire);
-        settle(ctx);
-        // What was done may let other operations begin, which would wait for the next round; and whoever rests after this one makes none.
+        // What results let begin goes to the kernel now: whoever rests after this makes no round.
         loop {
-            let is_news = with(world, |io| enter(io));
-            settle(ctx);
-            let has_queued = |io: &mut Io| io.kernel.as_ref().is_some_and(Kernel::has_queued);
-            if !is_news && !with(world, has_queued) {
+            let (ended, order) = with(world, |io| {
+                io.expire();
+                (begin_all(io), io.kernel.as_mut().and_then(Kernel::prepare))
+            });
+            complete_all(ctx, ended);
+            let entered = order.map(Submission::enter);
+            let (ended, is_more) = with(world, |io| {
+                take(io, entered);
+                (begin_all(io), io.kernel.as_ref().is_some_and(Kernel::is_wanted))
+            });
+            complete_all(ctx, ended);
+            if !is_more {
                 return;
             }
         }
     }
 }
 
-/// Enters the kernel without waiting, and takes what has come; whether something has.
+/// Takes what has come; `entered`: how the submission went that is over, if there was one.
 ///
 /// # Safety
 /// Frames with jobs wait until they are completed.
-unsafe fn enter(io: &mut Io) -> bool {
-    let Some(kernel) = &mut io.kernel else { return false };
+unsafe fn take(io: &mut Io, entered: Option<std::io::Result<()>>) {
+    let Some(kernel) = &mut io.kernel else { return };
     let mut results = std::mem::take(&mut io.results);
-    if let Err(error) = kernel.enter(None, &mut results) {
+    if let Err(error) = kernel.take(entered, &mut results) {
         crate::output::emergency(format!("error: {} fails: {error}\n", kernel.name()));
         crate::start::exit_now(KERNEL_STATUS);
     }
-    let is_news = !results.is_empty();
     for (token, result) in results.drain(..) {
         // SAFETY: the caller's promise.
         unsafe { io.completed(token, result) };
@@ -179,7 +199,6 @@ unsafe fn enter(io: &mut Io) -> bool {
     io.results = results;
     io.expire();
     io.last_round = Instant::now();
-    is_news
 }
 
 /// A look at the kernel while tasks are ready, if the last one was a while ago.

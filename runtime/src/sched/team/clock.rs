@@ -177,7 +177,11 @@ fn tick(shared: &Shared, seen: &mut [u64]) {
             *last = dispatches;
         }
     }
-    if waiting && shared.idle.load(Ordering::Relaxed) > 0 {
+    // Who has come back from the kernel has been at work for a tick: somebody else waits there in its stead.
+    let waits = shared.waits_until.load(Ordering::Relaxed) != i64::MIN;
+    let is_awaited = shared.io_jobs.load(Ordering::Relaxed) > 0
+        || shared.next_deadline.load(Ordering::Relaxed) != i64::MAX;
+    if (waiting || !waits && is_awaited) && shared.idle.load(Ordering::Relaxed) > 0 {
         rest::wake_one(shared);
     }
 }

@@ -172,6 +172,10 @@ unsafe fn look_around(worker: *mut Worker, shared: &Shared) {
             if queue::steal(worker, shared) || is_wanted() {
                 return;
             }
+            // Nobody works: only the kernel and the clock can make a task ready.
+            if shared.hungry.load(Ordering::Relaxed) == shared.workers.len() {
+                break;
+            }
             for _ in 0..SEARCH_PAUSES {
                 thread::spin_loop();
             }
@@ -246,13 +250,8 @@ unsafe fn settle_down<'a>(
             if std::mem::take(&mut rest.is_called) {
                 shared.searching.fetch_sub(1, Ordering::Relaxed);
             }
-            rest = leave(shared, rest);
-            // Somebody else waits in the kernel now.
-            if let Some(next) = rest.sleeping.pop() {
-                shared.searching.fetch_add(1, Ordering::Relaxed);
-                wake(shared, next);
-            }
-            drop(rest);
+            // Nobody waits in its stead until that pays, see `clock::tick`.
+            drop(leave(shared, rest));
             clock::fire_timers(ctx);
             io::shared::round(ctx);
             if (*world).config.state.is_some() {
