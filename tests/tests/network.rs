@@ -30,7 +30,13 @@ struct Server {
 
 impl Server {
     fn start(source: &str, way: &str) -> Self {
+        Self::start_with(source, way, &[])
+    }
+
+    /// With arguments of the runtime.
+    fn start_with(source: &str, way: &str, flags: &[&str]) -> Self {
         let mut child = Command::new(executable(source))
+            .args(flags)
             .arg("127.0.0.1:0")
             .env_remove("ORION_FORCE")
             .env("ORION_IO", way)
@@ -49,6 +55,15 @@ impl Server {
         let stream = TcpStream::connect(&self.addr).expect("connected");
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
         stream
+    }
+
+    /// The processor time that it has used itself, outside of the kernel.
+    fn user_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
+        // The 14th field, in hundredths of a second; the second ends with the last parenthesis.
+        let behind = stat.rsplit_once(')').expect("a name").1;
+        let ticks: u64 = behind.split_whitespace().nth(11).and_then(|n| n.parse().ok()).expect("");
+        Duration::from_millis(10 * ticks)
     }
 
     /// Sends bytes, and reads until the server closes.
@@ -94,6 +109,22 @@ fn an_echo_server_keeps_ten_thousand_connections() {
             seen.describe()
         );
     }
+}
+
+#[test]
+fn many_connections_cost_no_more_with_threads() {
+    let time = |threads: &str| {
+        let server =
+            Server::start_with("../examples/echo_server.or", "io_uring", &["--threads", threads]);
+        let mut client = Command::new(executable("network/many_clients.or"));
+        client.args([&server.addr, "3000"]).env_remove("ORION_FORCE");
+        let seen = process::run(&mut client, b"").expect("it ends");
+        assert_eq!(seen.stdout, "3000 connections\n9000 right answers\n", "{}", seen.describe());
+        server.user_time()
+    };
+    let (one, four) = (time("1"), time("4"));
+    // Workers that look for work between any two messages take ten times as much.
+    assert!(four < one * 4 + Duration::from_millis(50), "{one:?} with one, {four:?} with four");
 }
 
 #[test]
