@@ -69,7 +69,14 @@ impl Kernel {
             }
         };
         let helpers = Helpers::new(event);
-        Ok(Self { backend, helpers, fresh: 0, early: Vec::new(), is_busy: false, stats: Stats::default() })
+        Ok(Self {
+            backend,
+            helpers,
+            fresh: 0,
+            early: Vec::new(),
+            is_busy: false,
+            stats: Stats::default(),
+        })
     }
 
     /// The name of what carries calls out.
