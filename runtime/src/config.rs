@@ -23,6 +23,18 @@ pub enum Force {
     Restore,
 }
 
+/// `ORION_TEAM`: whether a run on several threads always uses all of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Sharing {
+    /// While that pays, see `sched::team::balance`.
+    #[default]
+    Measured,
+    /// From the beginning to the end.
+    Always,
+    /// It changes every few dispatches.
+    Changing,
+}
+
 /// How to run.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -34,6 +46,8 @@ pub struct Config {
     pub park_ns: Option<i64>,
     /// `--threads N`.
     pub threads: u32,
+    /// `ORION_TEAM`.
+    pub sharing: Sharing,
     /// `--seed N`.
     pub seed: Option<u64>,
     /// The program's arguments.
@@ -53,6 +67,7 @@ impl Default for Config {
             every_ns: EVERY_NS,
             park_ns: None,
             threads: 1,
+            sharing: Sharing::Measured,
             seed: None,
             args: Vec::new(),
             force: Force::None,

@@ -33,7 +33,7 @@ pub struct Scope {
     /// Guards all of it but the count, where several workers run.
     pub lock: u32,
     /// In whose list it stands, where several workers run.
-    pub home: u32,
+    pub home: u16,
     /// `failure` was set and not taken yet: for those who do not hold the lock.
     pub failed: AtomicBool,
     /// The block has been left.

@@ -10,7 +10,7 @@ use orion_abi::{
 };
 
 use crate::{
-    config::{self, Config, Force, Parsed},
+    config::{self, Config, Force, Parsed, Sharing},
     frames::{drop_result, result_at},
     heap::{check, text},
     output::{Stream, emergency},
@@ -81,7 +81,7 @@ pub unsafe fn start(program: *const ProgramDesc, words: &[String]) -> i32 {
     }
 }
 
-/// `ORION_FORCE`, `ORION_CHECK` and `ORION_TEST`.
+/// `ORION_FORCE`, `ORION_TEAM`, `ORION_CHECK` and `ORION_TEST`.
 fn read_environment(config: &mut Config) -> Result<(), String> {
     if let Ok(mode) = std::env::var("ORION_FORCE") {
         config.force = match mode.as_str() {
@@ -89,6 +89,14 @@ fn read_environment(config: &mut Config) -> Result<(), String> {
             "suspend" => Force::Suspend,
             "restore" => Force::Restore,
             _ => return Err(format!("`ORION_FORCE={mode}`: expected `suspend` or `restore`")),
+        };
+    }
+    if let Ok(sharing) = std::env::var("ORION_TEAM") {
+        config.sharing = match sharing.as_str() {
+            "" => Sharing::Measured,
+            "always" => Sharing::Always,
+            "changing" => Sharing::Changing,
+            _ => return Err(format!("`ORION_TEAM={sharing}`: expected `always` or `changing`")),
         };
     }
     if let Ok(what) = std::env::var("ORION_CHECK") {
@@ -140,12 +148,8 @@ impl Job {
             }
             sched::prepare(worker, STACK_BYTES - STACK_RESERVE_BYTES, !resumed);
             let threads = (*world).config.threads as usize;
-            let end = if threads > 1 {
-                let stack = STACK_BYTES - STACK_RESERVE_BYTES;
-                sched::team::run::run(worker, threads, stack, STACK_RESERVE_BYTES)
-            } else {
-                sched::run(worker)
-            };
+            let stack = STACK_BYTES - STACK_RESERVE_BYTES;
+            let end = sched::team::run::run(worker, threads, stack, STACK_RESERVE_BYTES);
             finish(world, end)
         }
     }

@@ -18,7 +18,7 @@ use orion_abi::{
 use orion_fast::blocks::orion_frame_alloc;
 
 use crate::{
-    config::{Config, Force},
+    config::{Config, Force, Sharing},
     heap::text,
     sched::{self, End, park::orion_park},
     world::{Worker, World, extra_if},
@@ -381,18 +381,18 @@ pub struct Ran {
 
 /// Runs the functions declared since the last run, in one mode.
 pub fn run(force: Force, seed: u64, real_time: bool) -> Ran {
-    run_on(1, force, seed, real_time)
+    run_on(1, Sharing::default(), force, seed, real_time)
 }
 
 /// Stack of a worker.
 const STACK_BYTES: usize = 512 << 10;
 
 /// As [`run`], on so many threads.
-pub fn run_on(threads: u32, force: Force, seed: u64, real_time: bool) -> Ran {
+pub fn run_on(threads: u32, sharing: Sharing, force: Force, seed: u64, real_time: bool) -> Ran {
     unsafe {
         let worker = Box::into_raw(Worker::new());
         let seed = (!real_time).then_some(seed);
-        let config = Config { force, seed, threads, ..Config::default() };
+        let config = Config { force, seed, threads, sharing, ..Config::default() };
         let world = Box::into_raw(World::new(program(), worker, config));
         (*worker).world = world;
         run_world(world, STACK_BYTES)
@@ -414,12 +414,10 @@ pub unsafe fn run_world(world: *mut World, stack_bytes: usize) -> Ran {
             // Virtual time is wanted, not another order of tasks.
             (*Worker::ctx(worker)).force = 0;
         }
-        let end = if threads > 1 {
+        if threads > 1 {
             sched::signals::open_event();
-            sched::team::run::run(worker, threads as usize, stack_bytes, 256 << 10)
-        } else {
-            sched::run(worker)
-        };
+        }
+        let end = sched::team::run::run(worker, threads as usize, stack_bytes, 256 << 10);
         let mut result = 0;
         let text = match end {
             End::Main => {

@@ -568,6 +568,7 @@ pub unsafe fn new_chan(
             all_next: null_mut(),
             lock: 0,
             home: 0,
+            user: 0,
         });
         lists::add_chan(ctx, chan);
         chan

@@ -25,17 +25,18 @@ struct Mode {
     name: &'static str,
     level: u8,
     force: Option<&'static str>,
-    /// On several threads (`$ORION_TEST_THREADS`, 4 unless told).
-    threads: bool,
+    /// On several threads (`$ORION_TEST_THREADS`, 4 unless told), and with this `ORION_TEAM`.
+    team: Option<&'static str>,
 }
 
-const MODES: [Mode; 6] = [
-    Mode { name: "O0", level: 0, force: None, threads: false },
-    Mode { name: "O2", level: 2, force: None, threads: false },
-    Mode { name: "suspend-O0", level: 0, force: Some("suspend"), threads: false },
-    Mode { name: "suspend", level: 2, force: Some("suspend"), threads: false },
-    Mode { name: "restore", level: 2, force: Some("restore"), threads: false },
-    Mode { name: "threads", level: 2, force: None, threads: true },
+const MODES: [Mode; 7] = [
+    Mode { name: "O0", level: 0, force: None, team: None },
+    Mode { name: "O2", level: 2, force: None, team: None },
+    Mode { name: "suspend-O0", level: 0, force: Some("suspend"), team: None },
+    Mode { name: "suspend", level: 2, force: Some("suspend"), team: None },
+    Mode { name: "restore", level: 2, force: Some("restore"), team: None },
+    Mode { name: "threads", level: 2, force: None, team: Some("always") },
+    Mode { name: "changing", level: 2, force: None, team: Some("changing") },
 ];
 
 /// A case whose output depends on the order that tasks have on one thread says so in its first comment, and why.
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
             let source = fs::read_to_string(root().join(&case)).unwrap_or_default();
             let is_ordered =
                 source.lines().any(|line| line.starts_with("//") && line.contains(ONE_THREAD));
-            for mode in MODES.iter().filter(|mode| !(mode.threads && is_ordered)) {
+            for mode in MODES.iter().filter(|mode| !(mode.team.is_some() && is_ordered)) {
                 let compiler = compiler.clone();
                 let run = move |case: &Path| check_run(&compiler, case, mode, status);
                 trials.push(trial(&case, Some(mode.name), run));
@@ -176,9 +177,9 @@ fn check_run(compiler: &Compiler, case: &Path, mode: &Mode, status: i32) -> Resu
     if let Some(force) = mode.force {
         command.env("ORION_FORCE", force);
     }
-    if mode.threads {
+    if let Some(team) = mode.team {
         let threads = std::env::var("ORION_TEST_THREADS").unwrap_or_else(|_| "4".into());
-        command.args(["--threads", &threads]);
+        command.args(["--threads", &threads]).env("ORION_TEAM", team);
     }
     let arguments = fs::read_to_string(beside(case, "args")).unwrap_or_default();
     command.args(arguments.lines());

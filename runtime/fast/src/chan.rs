@@ -56,7 +56,9 @@ pub struct Chan {
     /// Guards everything but the count and the neighbours, where several workers run.
     pub lock: u32,
     /// In whose list it stands, where several workers run.
-    pub home: u32,
+    pub home: u16,
+    /// The number, from 1, of the worker that used it last, where several run.
+    pub user: u16,
 }
 
 unsafe extern "C" {

@@ -412,9 +412,22 @@ pub unsafe fn round(ctx: *mut Ctx, wait_ns: Option<i64>) {
         // What has ended meanwhile has made tasks ready.
         let wait = wait.filter(|_| (*worker).head.ready.is_empty());
         let mut results = std::mem::take(&mut io.results);
-        if let Err(error) = kernel.enter(wait, &mut results) {
-            crate::output::emergency(format!("error: {} fails: {error}\n", kernel.name()));
-            crate::start::exit_now(KERNEL_STATUS);
+        let enter = |kernel: &mut Kernel, wait, results: &mut Vec<_>| {
+            if let Err(error) = kernel.enter(wait, results) {
+                crate::output::emergency(format!("error: {} fails: {error}\n", kernel.name()));
+                crate::start::exit_now(KERNEL_STATUS);
+            }
+        };
+        match wait {
+            Some(wait) if !io.watches_event => {
+                enter(kernel, None, &mut results);
+                if results.is_empty() {
+                    let ns = i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX);
+                    signals::wait_with(Some(kernel.fd()), ns);
+                    enter(kernel, None, &mut results);
+                }
+            }
+            wait => enter(kernel, wait, &mut results),
         }
         for (token, result) in results.drain(..) {
             io.completed(token, result);

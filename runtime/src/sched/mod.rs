@@ -69,6 +69,8 @@ pub const ATTEND_CHECKPOINT: u32 = 16;
 
 /// `Worker::attention`: another worker halts the world.
 pub const ATTEND_HALT: u32 = 32;
+/// `Worker::attention`: it is time to see whether several workers are better than one.
+pub const ATTEND_BALANCE: u32 = 64;
 
 /// Dispatches between two looks at the clock while tasks are ready.
 pub(super) const ROUND: u64 = 64;
@@ -151,11 +153,11 @@ pub unsafe fn state_of(task: *mut Task) -> u8 {
     unsafe { AtomicU8::from_ptr(&raw mut (*task).state).load(Ordering::Relaxed) }
 }
 
-/// Runs tasks until the run ends.
+/// Runs tasks on this worker alone until the run ends; none: until the other workers are wanted.
 ///
 /// # Safety
 /// `worker` has a world with a main task; this thread's stack extends to `stack_limit` and beyond.
-pub unsafe fn run(worker: *mut Worker) -> End {
+pub unsafe fn run(worker: *mut Worker) -> Option<End> {
     // SAFETY: everything below upholds the invariants of the modules it uses.
     unsafe {
         let ctx = Worker::ctx(worker);
@@ -168,21 +170,25 @@ pub unsafe fn run(worker: *mut Worker) -> End {
                 set_boundary(worker);
             }
             if let Some(end) = look_at_clock(worker) {
-                return end;
+                return Some(end);
             }
             for _ in 0..ROUND {
                 limit_of(ctx).store(limit, Ordering::Relaxed);
                 // A signal that came before the store is seen below, a later one poisons again.
                 compiler_fence(Ordering::SeqCst);
-                if (*worker).attention.load(Ordering::Relaxed) != 0
-                    && let Some(end) = attend_now(worker)
-                {
-                    return end;
+                if (*worker).attention.load(Ordering::Relaxed) != 0 {
+                    let asks = (*worker).attention.load(Ordering::Relaxed) & ATTEND_BALANCE != 0;
+                    if let Some(end) = attend_now(worker) {
+                        return Some(end);
+                    }
+                    if asks && team::run::is_wanted(worker) {
+                        return None;
+                    }
                 }
                 let task = next_task(worker);
                 if task.is_null() {
                     match wait_for_work(worker) {
-                        Some(end) => return end,
+                        Some(end) => return Some(end),
                         None => continue,
                     }
                 }
@@ -190,7 +196,7 @@ pub unsafe fn run(worker: *mut Worker) -> End {
                 (*worker).dispatches.store(dispatches + 1, Ordering::Relaxed);
                 if dispatch(ctx, task) {
                     finish_orphans(worker);
-                    return End::Main;
+                    return Some(End::Main);
                 }
                 if (*ctx).force == FORCE_RESTORE {
                     round_trip(worker);
@@ -202,7 +208,7 @@ pub unsafe fn run(worker: *mut Worker) -> End {
 
 /// After main has ended: generators that were dropped with pending `defer`s end as well.
 #[cold]
-unsafe fn finish_orphans(worker: *mut Worker) {
+pub(super) unsafe fn finish_orphans(worker: *mut Worker) {
     // SAFETY: as for `run`.
     unsafe {
         let world = (*worker).world;
@@ -317,6 +323,7 @@ unsafe fn attend_now(worker: *mut Worker) -> Option<End> {
         let done = bits & !ATTEND_STOP;
         (*worker).attention.fetch_and(!done, Ordering::Relaxed);
         if bits & ATTEND_REPORT != 0 {
+            team::lists::gather(world);
             (*world).output.release();
             crate::output::emergency(crate::report::live(world));
         }
@@ -398,6 +405,7 @@ pub(super) unsafe fn save(world: *mut World) -> Result<(), crate::state::Refusal
     // SAFETY: every task is suspended; the store is out of the world while it works on it.
     unsafe {
         let Some(mut store) = (*world).store.take() else { return Ok(()) };
+        team::lists::gather(world);
         (*world).io.handles.sync();
         let result = store.checkpoint(world);
         (*world).store = Some(store);
@@ -420,6 +428,7 @@ pub(super) unsafe fn round_trip(worker: *mut Worker) {
             return;
         }
         let start = Instant::now();
+        team::lists::gather((*worker).world);
         if let Err(message) = crate::state::roundtrip((*worker).world) {
             crate::output::emergency(format!("error: ORION_FORCE=restore: {message}\n"));
             crate::start::exit_now(ROUND_TRIP_STATUS);
@@ -512,7 +521,10 @@ unsafe fn wait_for_work(worker: *mut Worker) -> Option<End> {
         (*worker).sleeping.store(true, Ordering::Release);
         // A test under a seed does not wait for time to pass, it makes it pass; the kernel it has to wait for.
         let jumps = !has_io && (*world).config.test.is_some() && (*world).clock.is_virtual();
-        if !jumps && (*worker).attention.load(Ordering::Relaxed) & !ATTEND_TICK == 0 {
+        let asked = |worker: *mut Worker| {
+            (*worker).attention.load(Ordering::Relaxed) & !(ATTEND_TICK | ATTEND_BALANCE) != 0
+        };
+        if !jumps && !asked(worker) {
             if has_io {
                 crate::io::round(ctx, Some(wait));
             } else {
@@ -522,7 +534,7 @@ unsafe fn wait_for_work(worker: *mut Worker) -> Option<End> {
         ticker::wake(worker);
         if let Some(deadline_ns) = deadline_ns
             && Some(wait) == until_timer
-            && (*worker).attention.load(Ordering::Relaxed) & !ATTEND_TICK == 0
+            && !asked(worker)
         {
             // With input or output under way time is what it took, without it is what was waited for.
             let passed = i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX);

@@ -15,7 +15,7 @@ use crate::{
     config::Force,
     generator,
     sched::{
-        ATTEND_TICK,
+        ATTEND_BALANCE, ATTEND_TICK,
         cancel::{self, orion_would_block_slow},
         explore, team,
     },
@@ -118,7 +118,7 @@ pub unsafe extern "C" fn orion_poll(ctx: *mut Ctx, stack_pointer: i64) -> u32 {
             cancel::record(task);
             return OUTCOME_UNWIND;
         }
-        if (*worker).attention.load(Ordering::Relaxed) & !ATTEND_TICK != 0 {
+        if (*worker).attention.load(Ordering::Relaxed) & !(ATTEND_TICK | ATTEND_BALANCE) != 0 {
             return OUTCOME_BLOCK;
         }
         if (*worker).always_poll {

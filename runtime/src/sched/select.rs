@@ -158,7 +158,7 @@ unsafe fn pick_shared(ctx: *mut Ctx, count: usize, arm_at: impl Fn(usize) -> Opt
     unsafe {
         let mut chans: Vec<*mut Chan> =
             (0..count).filter_map(|index| arm_at(index).map(|arm| arm.chan)).collect();
-        let locked = team::chans::lock_all(&mut chans);
+        let locked = team::chans::lock_all(ctx, &mut chans);
         let (outcome, woken) = pick::<Shared>(ctx, count, arm_at);
         team::chans::unlock_all(locked);
         team::chans::finish(ctx, woken, 0);

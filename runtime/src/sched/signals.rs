@@ -28,6 +28,7 @@ extern "C" fn on_signal(signal: libc::c_int) {
     // SAFETY: the worker lives as long as the process; only atomics and async-signal-safe calls are used.
     unsafe {
         let shared = (*(*worker).world).shared.as_ref();
+        let shared = shared.filter(|shared| shared.is_working.load(Ordering::Relaxed));
         let attention = shared.map_or(&(*worker).attention, |shared| &shared.attention);
         let before = attention.fetch_or(bit, Ordering::Relaxed);
         if before & bit & ATTEND_STOP != 0 {

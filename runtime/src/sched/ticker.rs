@@ -1,7 +1,8 @@
 //! The thread that ends time slices: started with the first task or timer that could be kept waiting, asleep while the worker is.
 //!
 //! Algorithm: twice per slice it compares the worker's count of dispatches with the one it saw before; a task that was running both times has had its
-//! slice, and the limit is poisoned. Each tick also tells the scheduler to look at the clock.
+//! slice, and the limit is poisoned. Each tick also tells the scheduler to look at the clock. Where there are more workers that could help, it asks more often
+//! whether they should.
 
 use std::{
     sync::{
@@ -12,13 +13,18 @@ use std::{
     time::Duration,
 };
 
+use orion_fast::sync::is_parallel;
+
 use crate::{
-    sched::{ATTEND_TICK, ops::limit_of},
+    sched::{ATTEND_BALANCE, ATTEND_TICK, ops::limit_of},
     world::Worker,
 };
 
 /// Half a time slice: a task that runs through two ticks has had between 5 and 10 ms.
 const TICK: Duration = Duration::from_millis(5);
+
+/// How often in a tick it is asked whether other workers should help.
+const QUESTIONS: u32 = 4;
 
 /// A running ticker.
 pub struct Ticker {
@@ -39,8 +45,8 @@ unsafe impl Send for WorkerAddress {}
 pub unsafe fn ensure(worker: *mut Worker) {
     // SAFETY: the caller's promise.
     unsafe {
-        let alone = (*(*worker).world).config.threads == 1;
-        if (*worker).ticker.is_none() && !(*worker).always_poll && alone {
+        if (*worker).ticker.is_none() && !(*worker).always_poll && !is_parallel(Worker::ctx(worker))
+        {
             start(worker);
         }
     }
@@ -51,14 +57,21 @@ unsafe fn start(worker: *mut Worker) {
     let asleep = Arc::new(AtomicBool::new(false));
     let address = WorkerAddress(worker);
     let flag = Arc::clone(&asleep);
+    // SAFETY: the caller's promise.
+    let has_others = unsafe { (*(*worker).world).config.threads > 1 };
+    let questions = if has_others { QUESTIONS } else { 0 };
     let builder = thread::Builder::new().name(String::from("ticker")).stack_size(64 << 10);
     let spawned = builder.spawn(move || {
         let WorkerAddress(worker) = { address };
         let mut last = 0;
         loop {
-            thread::sleep(TICK);
             // SAFETY: the worker lives as long as the process; only atomics are touched.
             unsafe {
+                for _ in 0..questions {
+                    thread::sleep(TICK / (questions + 1));
+                    (*worker).attention.fetch_or(ATTEND_BALANCE, Ordering::Relaxed);
+                }
+                thread::sleep(TICK / (questions + 1));
                 let seen = (*worker).dispatches.load(Ordering::Relaxed);
                 (*worker).attention.fetch_or(ATTEND_TICK, Ordering::Relaxed);
                 if seen == last {

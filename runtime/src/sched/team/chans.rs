@@ -15,6 +15,7 @@ use orion_fast::{
     wait::{NODE_HAS_SIBLINGS, WaitQueue, native_node},
 };
 
+use super::lists::number_of;
 use crate::{
     sched::{
         cancel::orion_would_block_slow, nested::orion_run_spawned, park::orion_unlink_siblings_slow,
@@ -22,17 +23,32 @@ use crate::{
     world::worker_of,
 };
 
+/// Locks a channel to use it, and notes what that costs.
+///
+/// # Safety
+/// `ctx` is the caller's own, who does not hold the lock; the channel is alive.
+unsafe fn lock_chan(ctx: *mut Ctx, chan: *mut Chan) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        lock(&raw mut (*chan).lock);
+        let team = &raw const (*worker_of(ctx)).team;
+        let number = number_of(team);
+        (*team).costs.channel((*chan).user != number);
+        (*chan).user = number;
+    }
+}
+
 /// Locks channels, each once, in order of address. The answer is what is to be unlocked.
 ///
 /// # Safety
-/// The channels are alive, and the caller holds no lock of one.
-pub unsafe fn lock_all(chans: &mut [*mut Chan]) -> &[*mut Chan] {
+/// `ctx` is the caller's own; the channels are alive, and the caller holds no lock of one.
+pub unsafe fn lock_all(ctx: *mut Ctx, chans: &mut [*mut Chan]) -> &[*mut Chan] {
     chans.sort_unstable();
     let mut count = 0;
     for index in 0..chans.len() {
         if index == 0 || chans[index] != chans[index - 1] {
             // SAFETY: the caller's promise.
-            unsafe { lock(&raw mut (*chans[index]).lock) };
+            unsafe { lock_chan(ctx, chans[index]) };
             chans[count] = chans[index];
             count += 1;
         }
@@ -88,7 +104,7 @@ pub unsafe fn try_locked(chan: *mut Chan, value: *mut u8, kind: u32) -> (u32, *m
 unsafe fn try_now(ctx: *mut Ctx, chan: *mut Chan, value: *mut u8, kind: u32) -> u32 {
     // SAFETY: the caller's promise.
     unsafe {
-        lock(&raw mut (*chan).lock);
+        lock_chan(ctx, chan);
         let (outcome, woken) = try_locked(chan, value, kind);
         unlock(&raw mut (*chan).lock);
         finish(ctx, woken, 0);
@@ -148,7 +164,7 @@ unsafe fn wait_natively(ctx: *mut Ctx, chan: *mut Chan, value: *mut u8, kind: u3
             } else {
                 &raw mut (*chan).receivers
             };
-            lock(&raw mut (*chan).lock);
+            lock_chan(ctx, chan);
             let (outcome, woken) = try_locked(chan, value, kind);
             if outcome != OUTCOME_BLOCK {
                 unlock(&raw mut (*chan).lock);

@@ -13,15 +13,20 @@ use orion_fast::{
     word,
 };
 
-use super::{Shared, rest, shared_of};
+use super::{Shared, rest, run, shared_of};
 use crate::{
     os::thread::{self, JoinHandle},
-    sched::{ATTEND_TICK, ops::limit_of, park::orion_unlink_siblings_slow, signals},
+    sched::{
+        ATTEND_BALANCE, ATTEND_TICK, ops::limit_of, park::orion_unlink_siblings_slow, signals,
+    },
     world::{Worker, World, world_of},
 };
 
 /// Half a time slice, as on one worker.
 const TICK: Duration = Duration::from_millis(5);
+
+/// How often in a tick it is asked whether the team does any good.
+const QUESTIONS: u32 = 4;
 
 /// Inserts a timer. The timers' lock is held.
 ///
@@ -146,21 +151,37 @@ pub unsafe fn start_ticker(shared: *const Shared) -> Option<JoinHandle<()>> {
             // SAFETY: the caller's promise.
             let shared = unsafe { &*shared };
             let mut seen = vec![0; shared.workers.len()];
-            while !shared.over.load(Ordering::Relaxed) {
-                if shared.idle.load(Ordering::Relaxed) == shared.workers.len() {
+            let has_time = |shared: &Shared| {
+                !shared.is_working.load(Ordering::SeqCst)
+                    || shared.idle.load(Ordering::SeqCst) == shared.workers.len()
+            };
+            while !run::is_over(shared) {
+                if has_time(shared) {
                     shared.ticker_asleep.store(true, Ordering::SeqCst);
-                    if shared.idle.load(Ordering::SeqCst) == shared.workers.len() {
+                    if has_time(shared) {
                         // Bounded, in case the wake comes before the sleep.
                         thread::park_timeout(Duration::from_millis(100));
                     }
                     shared.ticker_asleep.store(false, Ordering::Relaxed);
                     continue;
                 }
-                thread::park_timeout(TICK);
+                for _ in 0..QUESTIONS {
+                    thread::park_timeout(TICK / (QUESTIONS + 1));
+                    ask(shared);
+                }
+                thread::park_timeout(TICK / (QUESTIONS + 1));
                 tick(shared, &mut seen);
             }
         })
         .ok()
+}
+
+/// Asks whether the team does any good.
+fn ask(shared: &Shared) {
+    for &worker in &shared.workers {
+        // SAFETY: workers live as long as the run; only an atomic is touched.
+        unsafe { (*worker).attention.fetch_or(ATTEND_BALANCE, Ordering::Relaxed) };
+    }
 }
 
 fn tick(shared: &Shared, seen: &mut [u64]) {

@@ -191,7 +191,7 @@ unsafe fn commit_channels(ctx: *mut Ctx, task: *mut Task, frame: *mut Frame, poi
                 count += 1;
             }
         }
-        let locked = chans::lock_all(&mut room[..count]);
+        let locked = chans::lock_all(ctx, &mut room[..count]);
         let (outcome, woken) = select::try_frame_locked(ctx, frame, point);
         if outcome != OUTCOME_BLOCK {
             chans::unlock_all(locked);

@@ -11,7 +11,7 @@ use orion_fast::{
     sync::{is_parallel, lock, unlock},
 };
 
-use super::Shared;
+use super::Team;
 use crate::{
     scope::Scope,
     world::{World, list_push, list_remove, worker_of, world_of},
@@ -38,8 +38,18 @@ impl Default for Lists {
     }
 }
 
+/// The number of a worker, from 1.
+///
+/// # Safety
+/// `team` is a worker's.
+#[must_use]
+pub unsafe fn number_of(team: *const Team) -> u16 {
+    // SAFETY: the caller's promise; there are never as many workers as would not fit.
+    unsafe { (*team).index as u16 + 1 }
+}
+
 /// The lists of the worker with a number from 1.
-unsafe fn lists_of(world: *mut World, home: u32) -> *mut Lists {
+unsafe fn lists_of(world: *mut World, home: u16) -> *mut Lists {
     // SAFETY: workers live as long as the run.
     unsafe {
         let worker = (&(*(*world).shared).workers)[home as usize - 1];
@@ -62,7 +72,7 @@ macro_rules! listed {
                     return;
                 }
                 let team = &raw mut (*worker_of(ctx)).team;
-                (*object).home = (*team).index as u32 + 1;
+                (*object).home = number_of(team);
                 let lists = &raw mut (*team).lists;
                 lock(&raw mut (*lists).lock);
                 let ends = (&raw mut (*lists).$first, &raw mut (*lists).$last);
@@ -126,13 +136,14 @@ macro_rules! gathered {
     }};
 }
 
-/// Puts everything into the world's lists, by age.
+/// Puts everything into the world's lists, by age, if several workers have run.
 ///
 /// # Safety
-/// No worker runs.
-pub unsafe fn gather(shared: &Shared, world: *mut World) {
-    // SAFETY: listed objects are alive.
+/// No other worker runs.
+pub unsafe fn gather(world: *mut World) {
+    // SAFETY: listed objects are alive; what workers share lives as long as the world.
     unsafe {
+        let Some(shared) = (*world).shared.as_ref() else { return };
         gathered!(shared, world, Chan, first_chan, last_chan, link_chan);
         gathered!(shared, world, Scope, first_scope, last_scope, link_scope);
     }

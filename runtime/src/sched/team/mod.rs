@@ -1,6 +1,6 @@
 //! Several workers (`--threads N`): what they share, and how a run on them begins and ends.
 //!
-//! Map: `queue` holds ready tasks and shares them out, `lists` what there is; `run` is a worker's loop; `rest` is what a worker does without work, and how all of them are halted;
+//! Map: `balance` says whether the run goes on with all workers or with the first one alone, and `run` changes between the two; `queue` holds ready tasks and shares them out, `lists` what there is; `run` also is a worker's loop; `rest` is what a worker does without work, and how all of them are halted;
 //! `commit` registers what a parked task waits for; `chans` the operations on channels; `clock` timers and time slices.
 //!
 //! The algorithms are those of one worker, with locks where several may meet (see `orion_fast::sync`). What differs:
@@ -14,6 +14,7 @@
 //! Invariants: only the worker itself adds to its queue and its offer. When every worker is idle no task is ready, and none can become so but by time,
 //! by a signal, or by the kernel. While the world is halted every worker stands at its loop, with all ready tasks in the queue of the first.
 
+pub mod balance;
 pub mod chans;
 pub mod clock;
 pub mod commit;
@@ -22,7 +23,7 @@ pub mod queue;
 pub mod rest;
 pub mod run;
 
-use std::{collections::VecDeque, ops::Range, ptr::null_mut, sync::PoisonError};
+use std::{collections::VecDeque, ops::Range, ptr::null_mut, sync::PoisonError, time::Instant};
 
 use orion_abi::{
     Ctx, Frame, PointDesc, WaitNode,
@@ -44,7 +45,7 @@ use crate::{
     },
     rng::Rng,
     sched::{
-        End, join,
+        join,
         park::{node_of, target_of},
     },
     scope::Scope,
@@ -74,6 +75,8 @@ pub struct Team {
     pub ids: [Range<u64>; 3],
     /// Choices of its scheduler.
     pub rng: Rng,
+    /// What sharing costs it.
+    pub costs: balance::Costs,
     /// Its thread, to wake it by.
     pub thread: Option<Thread>,
 }
@@ -91,6 +94,7 @@ impl Default for Team {
             lists: lists::Lists::default(),
             ids: [0..0, 0..0, 0..0],
             rng: Rng::new(0),
+            costs: balance::Costs::default(),
             thread: None,
         }
     }
@@ -116,8 +120,18 @@ pub struct Shared {
     pub searching: AtomicUsize,
     /// Operations of the kernel that are under way. Changed under their lock.
     pub io_jobs: AtomicUsize,
-    /// The run is over.
+    /// The team's work is over: the run has ended, or the first worker goes on alone.
     pub over: AtomicBool,
+    /// All workers work; else the first one does, alone.
+    pub is_working: AtomicBool,
+    /// Which part of the run it is for the workers that are not the first.
+    pub phase: Mutex<run::Phase>,
+    /// The phase has changed.
+    pub phase_changed: Condvar,
+    /// Whether the run changes to the other way.
+    pub balance: Mutex<balance::Balance>,
+    /// When the team was made: times of `balance` count from here.
+    pub made: Instant,
     /// Deadline of the first timer; `i64::MAX`: there is none. Changed under the timers' lock.
     pub next_deadline: AtomicI64,
     /// Until when the worker that waits in the kernel waits; `i64::MIN`: none does.
@@ -161,7 +175,7 @@ pub unsafe fn shared_of<'a>(world: *mut World) -> &'a Shared {
     unsafe { &*(*world).shared }
 }
 
-/// Makes workers for the threads that were asked for; the world's own is the first.
+/// Makes workers for the threads that were asked for; the world's own is the first, and goes on alone.
 ///
 /// # Safety
 /// `worker` is the only one of its world.
@@ -175,9 +189,8 @@ pub unsafe fn assemble(worker: *mut Worker, threads: usize) -> *mut Shared {
             (*other).world = world;
             workers.push(other);
         }
-        let force = (*worker).head.ctx.force | orion_fast::sync::PARALLEL;
         for (index, &each) in workers.iter().enumerate() {
-            (*each).head.ctx.force = force;
+            (*each).head.ctx.force = (*worker).head.ctx.force;
             (*each).team.index = index;
             (*each).team.rng = Rng::new((*world).rng.next_u64());
         }
@@ -190,8 +203,13 @@ pub unsafe fn assemble(worker: *mut Worker, threads: usize) -> *mut Shared {
             idle: AtomicUsize::new(0),
             hungry: AtomicUsize::new(0),
             searching: AtomicUsize::new(0),
-            io_jobs: AtomicUsize::new((*world).io.job_count()),
+            io_jobs: AtomicUsize::new(0),
             over: AtomicBool::new(false),
+            is_working: AtomicBool::new(false),
+            phase: Mutex::new(run::Phase::default()),
+            phase_changed: Condvar::new(),
+            balance: Mutex::new(balance::Balance::new((*world).config.sharing)),
+            made: Instant::now(),
             next_deadline: AtomicI64::new(i64::MAX),
             waits_until: AtomicI64::new(i64::MIN),
             ticker: std::sync::OnceLock::new(),
@@ -202,26 +220,6 @@ pub unsafe fn assemble(worker: *mut Worker, threads: usize) -> *mut Shared {
         (*world).shared = shared;
         shared
     }
-}
-
-/// One worker is left: what the others hold goes to it, and nothing is shared any more.
-///
-/// # Safety
-/// The threads of the other workers have ended.
-pub unsafe fn disband(world: *mut World) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let shared = (*world).shared;
-        rest::gather(&*shared);
-        for &worker in &(*shared).workers {
-            (*worker).head.ctx.force &= orion_fast::sync::FORCE_MASK;
-        }
-    }
-}
-
-/// How a run on several workers ended.
-pub(super) fn end_of(rest: &mut rest::Rest) -> End {
-    rest.end.take().unwrap_or(End::Deadlock)
 }
 
 /// Whether operations of the kernel are under way.

@@ -171,6 +171,7 @@ unsafe fn offer_half(ctx: *mut Ctx, shared: &Shared) {
         if shared.searching.load(Ordering::Relaxed) == 0
             && shared.hungry.load(Ordering::Relaxed) <= resting
         {
+            (*team).costs.wake();
             rest::wake_one(shared);
         }
     }
@@ -198,6 +199,7 @@ pub unsafe fn steal(worker: *mut Worker, shared: &Shared) -> bool {
                 half
             });
             if got > 0 {
+                (*team).costs.steal();
                 return true;
             }
         }

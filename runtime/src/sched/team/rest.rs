@@ -19,7 +19,7 @@ use orion_fast::{
     word,
 };
 
-use super::{Shared, clock, end_of, queue, shared_of};
+use super::{Shared, clock, queue, shared_of};
 use crate::{
     generator, io,
     os::{
@@ -28,8 +28,8 @@ use crate::{
         thread,
     },
     sched::{
-        ATTEND_CHECKPOINT, ATTEND_HALT, ATTEND_PAUSE, ATTEND_REPORT, ATTEND_STOP, End,
-        checkpoint_is_due, ops::limit_of, save, signals, until_checkpoint_ns,
+        ATTEND_BALANCE, ATTEND_CHECKPOINT, ATTEND_HALT, ATTEND_PAUSE, ATTEND_REPORT, ATTEND_STOP,
+        End, checkpoint_is_due, ops::limit_of, save, signals, until_checkpoint_ns,
     },
     world::{Worker, World, world_of},
 };
@@ -92,9 +92,11 @@ fn wake(shared: &Shared, index: usize) {
     }
 }
 
-/// The run is over: everybody goes home.
-fn finish(shared: &Shared, rest: &mut Rest, end: End) {
-    rest.end.get_or_insert(end);
+/// The team's work is over: the run has ended, or (none) goes on with the first worker alone.
+fn finish(shared: &Shared, rest: &mut Rest, end: Option<End>) {
+    if rest.end.is_none() {
+        rest.end = end;
+    }
     shared.over.store(true, Ordering::Release);
     for index in std::mem::take(&mut rest.sleeping) {
         wake(shared, index);
@@ -105,7 +107,7 @@ fn finish(shared: &Shared, rest: &mut Rest, end: End) {
 }
 
 /// Sets bits of every worker's attention and ends their slices.
-fn poison(shared: &Shared, bits: u32) {
+pub(super) fn poison(shared: &Shared, bits: u32) {
     for &worker in &shared.workers {
         // SAFETY: workers live as long as the run; only atomics are touched.
         unsafe {
@@ -127,7 +129,7 @@ pub unsafe fn main_ended(worker: *mut Worker) {
         let mut rest = lock(shared);
         rest.main_done = true;
         if (*world).orphans.load(Ordering::Relaxed) == 0 {
-            finish(shared, &mut rest, End::Main);
+            finish(shared, &mut rest, Some(End::Main));
         }
     }
 }
@@ -141,7 +143,7 @@ pub unsafe fn orphans_ended(world: *mut World) {
     let shared = unsafe { shared_of(world) };
     let mut rest = lock(shared);
     if rest.main_done {
-        finish(shared, &mut rest, End::Main);
+        finish(shared, &mut rest, Some(End::Main));
     }
 }
 
@@ -154,9 +156,12 @@ pub unsafe fn find_work(worker: *mut Worker) {
     // SAFETY: several workers run.
     unsafe {
         let shared = shared_of((*worker).world);
+        let costs = &(*worker).team.costs;
+        costs.hungry(shared.made);
         shared.hungry.fetch_add(1, Ordering::Relaxed);
         look_around(worker, shared);
         shared.hungry.fetch_sub(1, Ordering::Relaxed);
+        costs.fed(shared.made);
     }
 }
 
@@ -221,7 +226,7 @@ unsafe fn settle_down<'a>(
             let has_io = shared.io_jobs.load(Ordering::Relaxed) > 0;
             if !has_io && shared.next_deadline.load(Ordering::Relaxed) == i64::MAX {
                 let end = if rest.main_done { End::Main } else { End::Deadlock };
-                finish(shared, &mut rest, end);
+                finish(shared, &mut rest, Some(end));
                 return leave(shared, rest);
             }
         }
@@ -391,7 +396,7 @@ pub unsafe fn halt(
         let end = action();
         scatter(shared, worker);
         rest.halting = false;
-        if let Some(end) = end {
+        if end.is_some() {
             finish(shared, &mut rest, end);
         }
         shared.resumed.notify_all();
@@ -412,7 +417,7 @@ pub unsafe fn gather(shared: &Shared) {
     // SAFETY: the caller's promise.
     unsafe {
         let first = shared.workers[0];
-        super::lists::gather(shared, (*first).world);
+        super::lists::gather((*first).world);
         for &worker in &shared.workers {
             for task in std::mem::take(&mut (*worker).team.held) {
                 (*first).head.ready.push(task);
@@ -506,13 +511,67 @@ pub unsafe fn checkpoint(worker: *mut Worker) {
     }
 }
 
-/// How the run ended.
+/// The team's work ends here; the first worker goes on alone, unless the run is about to end anyway.
 ///
 /// # Safety
-/// The run is over.
-pub unsafe fn take_end(world: *mut World) -> End {
+/// Several workers run.
+pub unsafe fn dismiss(world: *mut World) {
     // SAFETY: the caller's promise.
-    unsafe { end_of(&mut lock(shared_of(world))) }
+    let shared = unsafe { shared_of(world) };
+    let mut rest = lock(shared);
+    // Who halts the world relies on everybody's standing still, or on its going on.
+    if !rest.main_done && !rest.exiting && !rest.halting {
+        finish(shared, &mut rest, None);
+    }
+}
+
+/// Prepares for the team to work (again).
+///
+/// # Safety
+/// No worker but the first runs, and it stands at its loop.
+pub unsafe fn begin(shared: &Shared) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        *lock(shared) = Rest::default();
+        let first = shared.workers[0];
+        for &worker in &shared.workers {
+            ((*worker).team.fresh, (*worker).team.behind) = (0, 0);
+            if worker != first {
+                (*worker).attention.store(0, Ordering::Relaxed);
+            }
+        }
+        (*first).attention.fetch_and(!(ATTEND_HALT | ATTEND_BALANCE), Ordering::Relaxed);
+        shared.over.store(false, Ordering::Relaxed);
+        for count in [&shared.idle, &shared.hungry, &shared.searching] {
+            count.store(0, Ordering::Relaxed);
+        }
+        shared.io_jobs.store((*(*first).world).io.job_count(), Ordering::Relaxed);
+        shared.waits_until.store(i64::MIN, Ordering::Relaxed);
+        // From here on signals go to all; one that came before stays asked for.
+        let asked = ATTEND_REPORT | ATTEND_STOP | ATTEND_PAUSE | ATTEND_CHECKPOINT;
+        shared.is_working.store(true, Ordering::SeqCst);
+        let bits = (*first).attention.load(Ordering::SeqCst) & asked;
+        shared.attention.fetch_or(bits, Ordering::Relaxed);
+    }
+}
+
+/// The team's work is over, and only the first worker is left: what was asked of all is asked of it. How the run has ended, if it has, and whether the main
+/// task has.
+///
+/// # Safety
+/// As for [`begin`].
+pub unsafe fn end(shared: &Shared) -> (Option<End>, bool) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let first = shared.workers[0];
+        shared.is_working.store(false, Ordering::SeqCst);
+        let asked = shared.attention.swap(0, Ordering::SeqCst);
+        (*first).attention.fetch_and(!ATTEND_HALT, Ordering::Relaxed);
+        (*first).attention.fetch_or(asked, Ordering::Relaxed);
+        gather(shared);
+        let mut rest = lock(shared);
+        (rest.end.take(), rest.main_done)
+    }
 }
 
 /// Wakes the ticker.

@@ -1,17 +1,34 @@
-//! A worker's loop, and the run of all of them.
+//! The run: on the first worker alone, or on all of them; and a worker's loop as one of them.
+//!
+//! Between the two nobody is in any loop but the first worker, and no task is on any stack, so what is known of them is what one worker knows: the plain queue of ready
+//! tasks, no claims. The threads of the others start with the first work that is shared, and wait while there is none.
 
-use std::{ptr::null_mut, sync::atomic::compiler_fence};
+use std::{
+    ptr::null_mut,
+    sync::{Arc, PoisonError, atomic::compiler_fence},
+    time::{Duration, Instant},
+};
 
 use orion_abi::Ctx;
-use orion_fast::{atomic::Ordering, sync::forced};
+use orion_fast::{
+    atomic::Ordering,
+    sync::{FORCE_MASK, PARALLEL, forced},
+};
 
-use super::{Shared, assemble, clock, disband, queue, rest, shared_of};
+use super::{
+    Shared, assemble,
+    balance::{self, Balance},
+    clock, lists, queue, rest, shared_of,
+};
 use crate::{
     io,
-    os::{sync::Barrier, thread},
+    os::{
+        sync::{Barrier, MutexGuard},
+        thread::{self, JoinHandle},
+    },
     sched::{
-        ATTEND_CHECKPOINT, ATTEND_HALT, ATTEND_PAUSE, ATTEND_REPORT, ATTEND_STOP, ATTEND_TICK, End,
-        ROUND, dispatch, ops::limit_of, prepare, round_trip,
+        self, ATTEND_BALANCE, ATTEND_CHECKPOINT, ATTEND_HALT, ATTEND_PAUSE, ATTEND_REPORT,
+        ATTEND_STOP, ATTEND_TICK, End, ROUND, attend, dispatch, ops::limit_of, prepare, round_trip,
     },
     world::Worker,
 };
@@ -27,7 +44,39 @@ struct WorkerAddress(*mut Worker);
 // SAFETY: the worker is the thread's alone to run.
 unsafe impl Send for WorkerAddress {}
 
-/// Runs tasks on so many threads, this one among them, until the run ends.
+/// Which part of the run it is.
+#[derive(Default)]
+pub struct Phase {
+    /// How often the team has begun to work.
+    number: u64,
+    /// Workers that work. The others stand outside their loops.
+    working: usize,
+    /// The run has ended: threads go home.
+    over: bool,
+}
+
+/// How long to wait for workers that are to leave before their limits are poisoned again.
+const LEAVE_WAIT: Duration = Duration::from_micros(200);
+
+/// The threads of a team.
+struct Crew {
+    handles: Vec<JoinHandle<()>>,
+    stack_bytes: usize,
+    reserve_bytes: usize,
+}
+
+fn phase(shared: &Shared) -> MutexGuard<'_, Phase> {
+    // A thread that panicked has aborted the process.
+    shared.phase.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether the run has ended.
+#[must_use]
+pub fn is_over(shared: &Shared) -> bool {
+    phase(shared).over
+}
+
+/// Runs tasks on so many threads, this one among them, until the run ends: on this one alone, or on all of them, whichever is better.
 ///
 /// # Safety
 /// As for `sched::run`; each of the other threads gets a stack of `stack_bytes` and `reserve` more.
@@ -39,20 +88,119 @@ pub unsafe fn run(
 ) -> End {
     // SAFETY: everything below upholds the invariants of the modules it uses.
     unsafe {
+        if threads == 1 {
+            // Nobody asks for others.
+            return sched::run(worker).unwrap_or(End::Main);
+        }
         let world = (*worker).world;
         (*world).io.leave_event_alone();
-        io::resume(Worker::ctx(worker));
-        let shared = assemble(worker, threads);
-        crate::heap::arena::orion_parallel.fetch_add(1, Ordering::Relaxed);
+        let shared = &*assemble(worker, threads);
         (*worker).team.thread = Some(thread::current());
+        (*worker).team.costs.adopt_thread();
+        let mut crew = Crew { handles: Vec::new(), stack_bytes, reserve_bytes };
+        let mut is_alone = balance::begins_alone(world);
+        if balance(shared).is_changing() {
+            attend(worker, ATTEND_BALANCE);
+        }
+        let end = loop {
+            let end = if is_alone { sched::run(worker) } else { work_together(worker, &mut crew) };
+            if let Some(end) = end {
+                break end;
+            }
+            is_alone = !is_alone;
+        };
+        phase(shared).over = true;
+        shared.phase_changed.notify_all();
+        rest::wake_ticker_thread(shared);
+        for handle in crew.handles {
+            // A worker that panicked has aborted the process.
+            let _ = handle.join();
+        }
+        lists::gather(world);
+        end
+    }
+}
+
+/// Whether the first worker, which is alone, wants the others.
+///
+/// # Safety
+/// `worker` is the caller's own, stands at its loop, and is alone.
+pub unsafe fn is_wanted(worker: *mut Worker) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let Some(shared) = (*(*worker).world).shared.as_ref() else { return false };
+        let mut balance = balance(shared);
+        if balance.is_changing() {
+            attend(worker, ATTEND_BALANCE);
+        }
+        balance.wants_team(worker)
+    }
+}
+
+fn balance(shared: &Shared) -> MutexGuard<'_, Balance> {
+    shared.balance.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The run goes on with all workers, until it ends or (none) goes on with the first one alone.
+unsafe fn work_together(worker: *mut Worker, crew: &mut Crew) -> Option<End> {
+    // SAFETY: as for `run`; no task runs.
+    unsafe {
+        let started = Instant::now();
+        let world = (*worker).world;
+        let shared = shared_of(world);
+        io::resume(Worker::ctx(worker));
+        lists::gather(world);
         rest::adopt(world);
-        rest::scatter(&*shared, worker);
-        let mut handles = Vec::new();
+        // The one worker's own ticker has nothing to do meanwhile.
+        (*worker).sleeping.store(true, Ordering::Release);
+        ((*worker).head.spawned, (*worker).head.boundary) = (null_mut(), null_mut());
+        for &each in &shared.workers {
+            (*each).head.ctx.force |= PARALLEL;
+        }
+        crate::heap::arena::orion_parallel.fetch_add(1, Ordering::Relaxed);
+        rest::begin(shared);
+        rest::scatter(shared, worker);
+        {
+            let mut phase = phase(shared);
+            phase.number += 1;
+            phase.working = shared.workers.len();
+        }
+        shared.phase_changed.notify_all();
+        if crew.handles.is_empty() {
+            start_threads(shared, crew);
+        }
+        clock::wake_ticker(shared);
+        balance(shared).team_begins(shared, started.elapsed());
+        work(worker);
+        leave(shared);
+        wait_for_the_others(shared);
+        let (end, main_has_ended) = rest::end(shared);
+        crate::heap::arena::orion_parallel.fetch_sub(1, Ordering::Relaxed);
+        for &each in &shared.workers {
+            (*each).head.ctx.force &= FORCE_MASK;
+        }
+        if balance(shared).is_changing() {
+            attend(worker, ATTEND_BALANCE);
+        }
+        balance(shared).team_ended((*worker).dispatches.load(Ordering::Relaxed));
+        sched::ticker::wake(worker);
+        if end.is_none() && main_has_ended {
+            sched::finish_orphans(worker);
+            return Some(End::Main);
+        }
+        end
+    }
+}
+
+unsafe fn start_threads(shared: &'static Shared, crew: &mut Crew) {
+    // SAFETY: as for `run`.
+    unsafe {
         // No worker may come to rest as the last one before all are there.
-        let begin = std::sync::Arc::new(Barrier::new(threads));
-        for index in 1..threads {
-            let address = WorkerAddress((&(*shared).workers)[index]);
-            let barrier = std::sync::Arc::clone(&begin);
+        let begin = Arc::new(Barrier::new(shared.workers.len()));
+        let (stack_bytes, reserve_bytes) = (crew.stack_bytes, crew.reserve_bytes);
+        for (index, &other) in shared.workers.iter().enumerate().skip(1) {
+            let address = WorkerAddress(other);
+            let barrier = Arc::clone(&begin);
             let builder = thread::Builder::new()
                 .name(format!("worker {index}"))
                 .stack_size(stack_bytes + reserve_bytes);
@@ -62,10 +210,10 @@ pub unsafe fn run(
                 let WorkerAddress(worker) = { address };
                 #[cfg(test)]
                 crate::testing::set_bodies(bodies);
-                run_other(worker, &barrier, stack_bytes);
+                run_other(worker, shared, &barrier, stack_bytes);
             });
             match spawned {
-                Ok(handle) => handles.push(handle),
+                Ok(handle) => crew.handles.push(handle),
                 Err(error) => {
                     crate::output::emergency(format!("error: cannot start a thread: {error}\n"));
                     crate::start::exit_now(crate::start::PANIC_STATUS);
@@ -73,39 +221,71 @@ pub unsafe fn run(
             }
         }
         let ticker = clock::start_ticker(shared);
-        if let Some(handle) = &ticker {
-            let _ = (*shared).ticker.set(handle.thread().clone());
+        if let Some(handle) = ticker {
+            let _ = shared.ticker.set(handle.thread().clone());
+            crew.handles.push(handle);
         }
         begin.wait();
-        work(worker);
-        for handle in handles.into_iter().chain(ticker) {
-            // A worker that panicked has aborted the process.
-            let _ = handle.join();
-        }
-        disband(world);
-        crate::heap::arena::orion_parallel.fetch_sub(1, Ordering::Relaxed);
-        rest::take_end(world)
     }
 }
 
 /// The thread of a worker that is not the first.
-fn run_other(worker: *mut Worker, begin: &Barrier, stack_bytes: usize) {
+fn run_other(worker: *mut Worker, shared: &Shared, begin: &Barrier, stack_bytes: usize) {
     // SAFETY: the worker is this thread's.
     unsafe {
         (*worker).team.thread = Some(thread::current());
+        (*worker).team.costs.adopt_thread();
         prepare(worker, stack_bytes, true);
         begin.wait();
-        work(worker);
+        let mut number = 1;
+        loop {
+            work(worker);
+            leave(shared);
+            let mut phase = phase(shared);
+            while phase.number == number && !phase.over {
+                // Who still works may have overlooked that it is over.
+                if phase.working > 0 {
+                    rest::poison(shared, ATTEND_HALT);
+                    let waited = shared.phase_changed.wait_timeout(phase, LEAVE_WAIT);
+                    phase = waited.unwrap_or_else(PoisonError::into_inner).0;
+                } else {
+                    let waited = shared.phase_changed.wait(phase);
+                    phase = waited.unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+            if phase.over {
+                return;
+            }
+            number = phase.number;
+        }
     }
 }
 
-/// Runs tasks until the run is over.
+/// A worker has left its loop.
+fn leave(shared: &Shared) {
+    phase(shared).working -= 1;
+    shared.phase_changed.notify_all();
+}
+
+/// Waits until only this worker is left.
+fn wait_for_the_others(shared: &Shared) {
+    let mut phase = phase(shared);
+    while phase.working > 0 {
+        rest::poison(shared, ATTEND_HALT);
+        let waited = shared.phase_changed.wait_timeout(phase, LEAVE_WAIT);
+        phase = waited.unwrap_or_else(PoisonError::into_inner).0;
+    }
+}
+
+/// Runs tasks until the team's work is over.
 unsafe fn work(worker: *mut Worker) {
     // SAFETY: as for `run`.
     unsafe {
         let ctx = Worker::ctx(worker);
         let shared = shared_of((*worker).world);
         let limit = if (*worker).always_poll { usize::MAX } else { (*worker).stack_limit };
+        let share = balance(shared).share();
+        let mut done = 0;
         loop {
             clock::fire_timers(ctx);
             io::shared::busy_round(ctx);
@@ -129,6 +309,11 @@ unsafe fn work(worker: *mut Worker) {
                 (*worker).dispatches.store(dispatches + 1, Ordering::Relaxed);
                 if dispatch(ctx, task) {
                     rest::main_ended(worker);
+                    continue;
+                }
+                done += 1;
+                if done == share {
+                    rest::dismiss((*worker).world);
                 } else if forced(ctx) == 2 {
                     rest::halt(
                         worker,
@@ -156,6 +341,12 @@ unsafe fn attend_now(worker: *mut Worker, shared: &Shared) {
         let asked = ATTEND_REPORT | ATTEND_STOP | ATTEND_PAUSE | ATTEND_CHECKPOINT;
         if bits & asked != 0 {
             rest::attend_shared(worker);
+        }
+        if bits & ATTEND_BALANCE != 0
+            && let Ok(mut balance) = shared.balance.try_lock()
+            && !balance.keeps_team(shared)
+        {
+            rest::dismiss((*worker).world);
         }
         let team = &raw mut (*worker).team;
         for task in std::mem::take(&mut (*team).held) {

@@ -14,7 +14,7 @@ use orion_abi::{
 };
 
 use crate::{
-    config::Force,
+    config::{Force, Sharing},
     heap::text,
     sched::{
         join::orion_try_join,

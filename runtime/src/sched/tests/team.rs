@@ -14,14 +14,20 @@ use crate::{
     testing::{CHAN_I64, I64, SCOPE, function, nth, run_on},
 };
 
-/// Runs on two and four workers, several times.
+/// Runs on two and four workers, all the time and every now and then, several times.
 fn on_threads(rounds: usize, declare: impl Fn() + Copy + Send + 'static, check: fn(&Ran)) {
     for threads in [2, 4] {
-        for force in [Force::None, Force::Suspend] {
+        let ways = [
+            (Force::None, Sharing::Always),
+            (Force::None, Sharing::Changing),
+            (Force::Suspend, Sharing::Always),
+            (Force::Suspend, Sharing::Changing),
+        ];
+        for (force, sharing) in ways {
             for _ in 0..rounds {
                 let ran = std::thread::spawn(move || {
                     declare();
-                    run_on(threads, force, 1, true)
+                    run_on(threads, sharing, force, 1, true)
                 });
                 check(&ran.join().expect("the run succeeds"));
             }
