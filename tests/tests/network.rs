@@ -6,7 +6,7 @@
 use orion_tests::compile::Compiler;
 use orion_tests::process::{self, Output};
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -128,6 +128,57 @@ fn many_connections_cost_no_more_with_threads() {
 }
 
 #[test]
+fn a_burst_of_connections_is_accepted_in_few_rounds_and_what_nobody_took_is_closed() {
+    const TAKEN: usize = 1000;
+    const LEFT: usize = 40;
+    for way in WAYS {
+        let mut child = Command::new(executable("network/accept_burst.or"))
+            .env_remove("ORION_FORCE")
+            .env("ORION_IO", way)
+            .env("ORION_STATS", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut stdin = child.stdin.take().expect("piped");
+        let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+        let addr = line(&mut stdout).replace("listening on ", "");
+        let mut clients: Vec<TcpStream> = Vec::new();
+        for _ in 0..TAKEN + LEFT {
+            let client = TcpStream::connect(&addr).expect("connected");
+            client.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+            clients.push(client);
+        }
+        stdin.write_all(format!("{TAKEN}\n").as_bytes()).expect("sent");
+        assert_eq!(line(&mut stdout), "Ok(())", "{way}");
+        for client in &mut clients[TAKEN..] {
+            // Closed, or reset while the kernel had it still.
+            let seen = client.read(&mut [0; 8]);
+            let is_reset =
+                matches!(&seen, Err(error) if error.kind() == ErrorKind::ConnectionReset);
+            assert!(is_reset || matches!(seen, Ok(0)), "{way}: {seen:?}");
+        }
+        stdin.write_all(b"go on\n").expect("sent");
+        for client in &mut clients[..TAKEN] {
+            let mut greeting = String::new();
+            client.read_to_string(&mut greeting).expect("UTF-8");
+            assert_eq!(greeting, client.local_addr().expect("an address").to_string(), "{way}");
+        }
+        let mut stderr = String::new();
+        child.stderr.take().expect("piped").read_to_string(&mut stderr).expect("UTF-8");
+        assert_eq!(process::status_code(child.wait().expect("it ends")), 0, "{way}: {stderr}");
+        let rounds: usize = stderr
+            .split_once(": ")
+            .and_then(|(_, counts)| counts.split(' ').next())
+            .and_then(|rounds| rounds.parse().ok())
+            .unwrap_or_else(|| panic!("{way}: {stderr}"));
+        // Writes are a round each here; one accept a round would make twice as many.
+        assert!(rounds < TAKEN + TAKEN / 4, "{way}: {stderr}");
+    }
+}
+
+#[test]
 fn an_echo_server_answers_clients_of_another_language() {
     for way in WAYS {
         let server = Server::start("../examples/echo_server.or", way);
@@ -189,7 +240,7 @@ fn a_chat_server_passes_lines_on() {
     }
 }
 
-fn line(from: &mut BufReader<TcpStream>) -> String {
+fn line(from: &mut impl BufRead) -> String {
     let mut line = String::new();
     from.read_line(&mut line).expect("UTF-8");
     line.trim_end().to_owned()

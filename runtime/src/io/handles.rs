@@ -19,6 +19,7 @@ use std::{
     time::Duration,
 };
 
+use super::accept::Arrivals;
 use super::request::{
     ACCEPT, Failure, OPEN_APPEND, OPEN_CREATE, OPEN_NEW, OPEN_READ, OPEN_TRUNCATE, OPEN_WRITE,
     READ, READ_LINE, STDIN,
@@ -85,6 +86,8 @@ pub struct Handle {
     pub reads: Lane,
     /// Writing, of connections.
     pub writes: Lane,
+    /// Of listeners: what arrives.
+    pub arrivals: Arrivals,
     /// The operation that closes it.
     pub closing: Option<usize>,
     /// Something was written since it was last synced.
@@ -104,6 +107,7 @@ impl Handle {
             timeout: None,
             reads: Lane::default(),
             writes: Lane::default(),
+            arrivals: Arrivals::default(),
             closing: None,
             unsynced: false,
         }
@@ -156,7 +160,9 @@ impl Handle {
     /// Whether nothing is under way on it.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        self.reads.current.is_none() && self.writes.current.is_none()
+        self.reads.current.is_none()
+            && self.writes.current.is_none()
+            && self.arrivals.accepting.is_empty()
     }
 
     /// Whether it was opened for one of these (`OPEN_*`).

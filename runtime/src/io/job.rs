@@ -1,36 +1,23 @@
-//! Operations under way: what each does first, what follows from a result of the kernel, and when it is over.
+//! Operations under way: when each begins, what becomes of it, and when it is over. What it does in between is in `steps`.
 //!
 //! A job belongs to one suspended task. It waits for its lane, hands one call after another to the kernel, and ends with an outcome. Invariants: a
 //! job whose call the kernel has stays in the table until the result is there, also when its task is no longer interested; tokens are never used twice.
 
 use std::{
     collections::VecDeque,
-    ffi::CString,
-    fs::File,
     net::SocketAddr,
-    os::fd::{AsFd, FromRawFd, IntoRawFd, OwnedFd},
+    os::fd::IntoRawFd,
     time::{Duration, Instant},
 };
 
 use orion_abi::Frame;
-use socket2::SockAddrStorage;
 
 use super::{
     Io,
     call::Call,
-    handles::{Handle, Kind, system_flags},
-    request::{
-        ACCEPT, Answer, CLOSE, CONNECT, Failure, LISTEN, LOCAL_ADDR, OPEN, OPEN_APPEND, OPEN_READ,
-        OPEN_WRITE, Outcome, READ, READ_LINE, REMOVE, SEEK_CURRENT, SEEK_END, SEEK_START, SHUTDOWN,
-        SIZE, STDIN, SYNC, TIMEOUT, WRITE, has_handle,
-    },
-    socket,
+    request::{CLOSE, CONNECT, Failure, Outcome, has_handle},
+    steps::{Step, done},
 };
-
-/// The most that one call reads or writes: larger ones are cut, so that what the kernel holds stays in bounds.
-pub const CHUNK_BYTES: usize = 256 << 10;
-/// What a line is read by.
-const LINE_BYTES: usize = 16 << 10;
 
 /// Why a job has to stop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,7 +31,8 @@ pub enum Stop {
 }
 
 impl Stop {
-    fn failure(self) -> Failure {
+    /// What the operation ends with.
+    pub fn failure(self) -> Failure {
         match self {
             Self::Cancelled => Failure::Cancelled,
             Self::TimedOut => Failure::words("timed out"),
@@ -83,11 +71,15 @@ pub struct Job {
     /// When its time is over.
     pub deadline: Option<Instant>,
     /// Bytes of a `WRITE` that are written.
-    done: usize,
+    pub done: usize,
     /// Addresses of a `CONNECT` that were not tried yet.
-    addresses: VecDeque<SocketAddr>,
+    pub addresses: VecDeque<SocketAddr>,
+    /// It has its lane, and waits for a connection to arrive.
+    pub awaits: bool,
     /// Nobody waits for it: it ends when the kernel gives its call back.
     orphan: bool,
+    /// It belongs to a listener and not to a task, see `accept`.
+    pub accepts: bool,
 }
 
 impl Job {
@@ -104,149 +96,14 @@ impl Job {
             deadline: None,
             done: 0,
             addresses: VecDeque::new(),
+            awaits: false,
             orphan: false,
+            accepts: false,
         }
     }
-}
-
-/// What a job does next.
-enum Step {
-    /// This call.
-    Call(Call),
-    /// Nothing: it is over.
-    Done(Outcome),
-}
-
-fn done(number: i64) -> Step {
-    Step::Done(Ok(Answer::number(number)))
-}
-
-fn fail(text: &str) -> Step {
-    Step::Done(Err(Failure::words(text)))
-}
-
-fn path_of(text: &[u8]) -> Result<CString, Failure> {
-    CString::new(text).map_err(|_| Failure::words("the path holds a zero byte"))
 }
 
 impl Io {
-    /// What can be answered without waiting for anything; `text` is borrowed from the program.
-    pub fn instant(&mut self, code: i64, a: i64, b: i64, text: &[u8]) -> Option<Outcome> {
-        if !has_handle(code) {
-            return match code {
-                LISTEN => socket::parse(text, true).map(|address| self.listen(&[address])),
-                _ => None,
-            };
-        }
-        let handle = match self.handles.get(a) {
-            Ok(handle) => handle,
-            Err(failure) => return Some(Err(failure)),
-        };
-        if code == CLOSE {
-            return (a == STDIN).then(|| Err(Failure::words("it stays open")));
-        }
-        if code == TIMEOUT {
-            let time = u64::try_from(b).ok().filter(|&ns| ns > 0);
-            handle.timeout = time.map(Duration::from_nanos);
-            return Some(Ok(Answer::default()));
-        }
-        if let Err(failure) = handle.raw() {
-            return Some(Err(failure));
-        }
-        if handle.lane(code).current.is_some() {
-            return None;
-        }
-        instant_on(handle, code, b, text)
-    }
-
-    /// A job has its lane: its first step.
-    fn first_step(&mut self, index: usize, bytes: &[u8]) -> Step {
-        let Order { code, a, b, ref text } = self.jobs[index].order;
-        match code {
-            OPEN => match path_of(text) {
-                Ok(path) => Step::Call(Call::Open { path, flags: system_flags(a) }),
-                Err(failure) => Step::Done(Err(failure)),
-            },
-            REMOVE => match path_of(text) {
-                Ok(path) => Step::Call(Call::Remove { path }),
-                Err(failure) => Step::Done(Err(failure)),
-            },
-            LISTEN | CONNECT => {
-                let Ok(name) = std::str::from_utf8(text) else { return fail("no address") };
-                match socket::parse(text, code == LISTEN) {
-                    Some(address) if code == LISTEN => Step::Done(self.listen(&[address])),
-                    Some(address) => {
-                        self.jobs[index].addresses.push_back(address);
-                        self.connect(index, None)
-                    }
-                    None => match socket::check(name) {
-                        Ok(()) => Step::Call(Call::Resolve {
-                            name: name.to_owned(),
-                            found: Vec::new(),
-                            error: String::new(),
-                        }),
-                        Err(why) => fail(why),
-                    },
-                }
-            }
-            _ => {
-                if let Some(outcome) = self.instant_again(code, a, b) {
-                    return Step::Done(outcome);
-                }
-                match self.handles.get(a) {
-                    Ok(handle) => match call_on(handle, code, b, bytes, self.nonblocking) {
-                        Ok(call) => Step::Call(call),
-                        Err(failure) => Step::Done(Err(failure)),
-                    },
-                    Err(failure) => Step::Done(Err(failure)),
-                }
-            }
-        }
-    }
-
-    /// As [`Self::instant`], for a job that has its lane.
-    fn instant_again(&mut self, code: i64, a: i64, b: i64) -> Option<Outcome> {
-        let handle = match self.handles.get(a) {
-            Ok(handle) => handle,
-            Err(failure) => return Some(Err(failure)),
-        };
-        if let Err(failure) = handle.raw() {
-            return Some(Err(failure));
-        }
-        // Only `WRITE` is told apart by its bytes, and it has some.
-        instant_on(handle, code, b, &[0])
-    }
-
-    fn listen(&mut self, addresses: &[SocketAddr]) -> Outcome {
-        // How sockets are made depends on who waits for them.
-        self.open_kernel();
-        let mut failure = Failure::words("no address was found");
-        for &address in addresses {
-            match socket::listen(address, self.nonblocking) {
-                Ok(fd) => {
-                    let id = self.handles.insert(Handle::new(Kind::Listener, Some(fd)));
-                    return Ok(Answer::number(id));
-                }
-                Err(error) => failure = Failure::of_system(&error),
-            }
-        }
-        Err(failure)
-    }
-
-    /// Tries the next address of a `CONNECT`.
-    fn connect(&mut self, index: usize, mut last: Option<Failure>) -> Step {
-        while let Some(address) = self.jobs[index].addresses.pop_front() {
-            match socket::stream(address, self.nonblocking) {
-                Ok(fd) => {
-                    let address = Box::new(address.into());
-                    return Step::Call(Call::Connect { fd, address, begun: false });
-                }
-                Err(error) => last = Some(Failure::of_system(&error)),
-            }
-        }
-        Step::Done(Err(last.unwrap_or_else(|| Failure::words("no address was found"))))
-    }
-
     /// Takes a job in: it begins, or waits for its lane. `bytes`: what a `WRITE` writes.
     pub fn start(&mut self, index: usize) {
         let Order { code, a, b, .. } = self.jobs[index].order;
@@ -297,26 +154,16 @@ impl Io {
         }
     }
 
-    /// The next piece of what a `WRITE` writes.
-    unsafe fn rest_to_write(&self, index: usize) -> Vec<u8> {
-        let job = &self.jobs[index];
-        if job.order.code != WRITE || job.frame.is_null() {
-            return Vec::new();
-        }
-        // SAFETY: the frame waits, so its slots hold the request.
-        let bytes = unsafe { super::request::bytes_of(&super::request_of(job.frame)) };
-        let rest = bytes.get(job.done..).unwrap_or_default();
-        rest[..rest.len().min(CHUNK_BYTES)].to_vec()
-    }
-
     fn take_step(&mut self, index: usize, step: Step) {
         match step {
             Step::Call(call) => self.hand_over(index, call),
             Step::Done(outcome) => self.end(index, outcome),
+            Step::Await => self.jobs[index].awaits = true,
         }
     }
 
-    fn hand_over(&mut self, index: usize, call: Call) {
+    /// The kernel gets a call of a job.
+    pub fn hand_over(&mut self, index: usize, call: Call) {
         let job = &mut self.jobs[index];
         if let Some(stop) = job.stop {
             let failure = stop.failure();
@@ -338,6 +185,9 @@ impl Io {
         let Some(&index) = self.tokens.get(&token) else { return };
         let Some(mut call) = self.jobs[index].call.take() else { return };
         let job = &self.jobs[index];
+        if job.accepts {
+            return self.arrived(index, call, result);
+        }
         if job.orphan {
             self.forget(index);
             return;
@@ -357,107 +207,6 @@ impl Io {
         // SAFETY: the caller's promise.
         let step = unsafe { self.next_step(index, call, result) };
         self.take_step(index, step);
-    }
-
-    /// What follows from a result that is none of being interrupted.
-    unsafe fn next_step(&mut self, index: usize, call: Call, result: i32) -> Step {
-        let error = |result: i32| Step::Done(Err(Failure::of_number(-result)));
-        let Order { code, a, b, .. } = self.jobs[index].order;
-        match call {
-            Call::Resolve { found, error, .. } => {
-                if found.is_empty() {
-                    let why = if error.is_empty() { "no address was found" } else { &error };
-                    return fail(why);
-                }
-                if code == LISTEN {
-                    return Step::Done(self.listen(&found));
-                }
-                self.jobs[index].addresses = found.into();
-                self.connect(index, None)
-            }
-            Call::Connect { fd, address, .. } => {
-                if result < 0 && -result != libc::EISCONN {
-                    let failure = Failure::of_number(-result);
-                    return self.connect(index, Some(failure));
-                }
-                let id = self.handles.insert(Handle::new(Kind::Connection, Some(fd)));
-                let peer = address.as_socket().map(|peer| peer.to_string()).unwrap_or_default();
-                Step::Done(Ok(Answer { number: id, bytes: peer.into_bytes() }))
-            }
-            _ if result < 0 => error(result),
-            Call::Open { .. } => {
-                // SAFETY: the kernel has just given us the descriptor.
-                let fd = unsafe { OwnedFd::from_raw_fd(result) };
-                let path = absolute(&self.jobs[index].order.text);
-                match Handle::of_file(fd, path, a) {
-                    Ok(handle) => done(self.handles.insert(handle)),
-                    Err(failure) => Step::Done(Err(failure)),
-                }
-            }
-            Call::Accept { .. } => {
-                // SAFETY: as above.
-                let fd = unsafe { OwnedFd::from_raw_fd(result) };
-                let id = self.handles.insert(Handle::new(Kind::Connection, Some(fd)));
-                let peer = call.peer().map(|peer| peer.to_string()).unwrap_or_default();
-                Step::Done(Ok(Answer { number: id, bytes: peer.into_bytes() }))
-            }
-            Call::Read { buffer, .. } | Call::Receive { buffer, .. } => {
-                let stop = self.jobs[index].stop;
-                let Some(handle) = self.handles.any(a) else { return fail("it is closed") };
-                if code == READ {
-                    handle.offset += buffer.len() as u64;
-                    return Step::Done(Ok(Answer { number: buffer.len() as i64, bytes: buffer }));
-                }
-                let searched = handle.buffer.len();
-                handle.buffer.extend_from_slice(&buffer);
-                if let Some(outcome) = line_from(handle, searched, buffer.is_empty(), b) {
-                    return Step::Done(outcome);
-                }
-                match stop {
-                    Some(stop) => Step::Done(Err(stop.failure())),
-                    None => match read_call(handle, LINE_BYTES) {
-                        Ok(call) => Step::Call(call),
-                        Err(failure) => Step::Done(Err(failure)),
-                    },
-                }
-            }
-            Call::Write { buffer, sent, .. } | Call::Send { buffer, sent, .. } => {
-                // SAFETY: the caller's promise.
-                unsafe { self.wrote(index, buffer, sent, result as usize) }
-            }
-            Call::Sync { .. } | Call::Close { .. } | Call::Remove { .. } => done(0),
-        }
-    }
-
-    /// So many bytes more of a `WRITE` are written.
-    unsafe fn wrote(&mut self, index: usize, buffer: Vec<u8>, sent: usize, count: usize) -> Step {
-        if count == 0 {
-            return fail("nothing more can be written");
-        }
-        let (handle, stop) = (self.jobs[index].order.a, self.jobs[index].stop);
-        self.jobs[index].done += count;
-        let total = self.jobs[index].done;
-        let Some(handle) = self.handles.any(handle) else { return fail("it is closed") };
-        handle.wrote(count as u64);
-        let sent = sent + count;
-        let next = if sent < buffer.len() {
-            buffer[sent..].to_vec()
-        } else {
-            // SAFETY: the caller's promise.
-            unsafe { self.rest_to_write(index) }
-        };
-        if next.is_empty() {
-            return done(total as i64);
-        }
-        if let Some(stop) = stop {
-            return Step::Done(Err(stop.failure()));
-        }
-        let handle = self.jobs[index].order.a;
-        let Some(handle) = self.handles.any(handle) else { return fail("it is closed") };
-        match write_call(handle, next) {
-            Ok(call) => Step::Call(call),
-            Err(failure) => Step::Done(Err(failure)),
-        }
     }
 
     /// A job is over: its frame gets the outcome, its lane goes to the next.
@@ -492,10 +241,16 @@ impl Io {
         } else {
             lane.waiting.retain(|&waiting| waiting != index);
         }
-        if handle.is_quiet()
+        self.close_if_quiet(a);
+    }
+
+    /// A handle that is being closed is closed once nothing is under way on it.
+    pub fn close_if_quiet(&mut self, id: i64) {
+        if let Some(handle) = self.handles.any(id)
+            && handle.is_quiet()
             && let Some(closer) = handle.closing
         {
-            self.close_now(closer, a);
+            self.close_now(closer, id);
         }
     }
 
@@ -543,10 +298,14 @@ impl Io {
             jobs.extend(lane.waiting.iter().rev());
             jobs.extend(lane.current);
         }
-        if jobs.is_empty() {
+        let accepting = handle.arrivals.accepting.clone();
+        if jobs.is_empty() && accepting.is_empty() {
             return self.close_now(index, id);
         }
         for job in jobs {
+            self.stop(job, Stop::Closed);
+        }
+        for job in accepting {
             self.stop(job, Stop::Closed);
         }
     }
@@ -576,139 +335,5 @@ impl Io {
                 self.stop(index, Stop::TimedOut);
             }
         }
-    }
-}
-
-/// What an operation on an open handle with a free lane can answer at once.
-fn instant_on(handle: &mut Handle, code: i64, b: i64, bytes: &[u8]) -> Option<Outcome> {
-    let is_listener = matches!(handle.kind, Kind::Listener);
-    let wrong = |what: &str| Some(Err(Failure::words(what)));
-    match code {
-        READ | READ_LINE | WRITE | SHUTDOWN if is_listener => wrong("it is a listener"),
-        ACCEPT if !is_listener => wrong("it is no listener"),
-        READ | READ_LINE if !handle.allows(OPEN_READ) => wrong("it is not open for reading"),
-        WRITE if !handle.allows(OPEN_WRITE | OPEN_APPEND) => wrong("it is not open for writing"),
-        READ if b <= 0 => Some(Ok(Answer::default())),
-        READ if !handle.buffer.is_empty() => {
-            let count = handle.buffer.len().min(usize::try_from(b).unwrap_or(usize::MAX));
-            let rest = handle.buffer.split_off(count);
-            let bytes = std::mem::replace(&mut handle.buffer, rest);
-            handle.offset += count as u64;
-            Some(Ok(Answer { number: count as i64, bytes }))
-        }
-        READ_LINE => line_from(handle, 0, false, b),
-        WRITE if bytes.is_empty() => Some(Ok(Answer::default())),
-        SEEK_START | SEEK_CURRENT | SEEK_END => Some(seek(handle, code, b)),
-        SIZE => Some(size(handle).map(|size| Answer::number(size as i64))),
-        LOCAL_ADDR | SHUTDOWN if !handle.is_socket() => wrong("it is no socket"),
-        LOCAL_ADDR => Some(socket::local_address(handle)),
-        SHUTDOWN => Some(socket::shutdown(handle)),
-        SYNC if handle.is_socket() => wrong("it is no file"),
-        ACCEPT | READ | WRITE | SYNC => None,
-        _ => wrong("there is no such operation"),
-    }
-}
-
-/// The call of an operation on a handle.
-fn call_on(
-    handle: &mut Handle,
-    code: i64,
-    b: i64,
-    bytes: &[u8],
-    nonblocking: bool,
-) -> Result<Call, Failure> {
-    let fd = handle.raw()?;
-    Ok(match code {
-        READ => read_call(handle, usize::try_from(b).unwrap_or(0).min(CHUNK_BYTES))?,
-        READ_LINE => read_call(handle, LINE_BYTES)?,
-        WRITE => write_call(handle, bytes.to_vec())?,
-        ACCEPT => Call::Accept {
-            fd,
-            address: Box::new(SockAddrStorage::zeroed()),
-            length: 0,
-            nonblocking,
-        },
-        SYNC => Call::Sync { fd },
-        _ => return Err(Failure::words("there is no such operation")),
-    })
-}
-
-fn read_call(handle: &Handle, room: usize) -> Result<Call, Failure> {
-    let (fd, buffer) = (handle.raw()?, Vec::with_capacity(room));
-    Ok(if handle.is_socket() {
-        Call::Receive { fd, buffer }
-    } else {
-        let at = handle.offset + handle.buffer.len() as u64;
-        Call::Read { fd, buffer, offset: handle.seeks.then_some(at) }
-    })
-}
-
-fn write_call(handle: &mut Handle, buffer: Vec<u8>) -> Result<Call, Failure> {
-    let fd = handle.raw()?;
-    Ok(if handle.is_socket() {
-        Call::Send { fd, buffer, sent: 0 }
-    } else {
-        // What was read ahead may be what is written over.
-        if handle.seeks {
-            handle.buffer.clear();
-        }
-        Call::Write { fd, buffer, sent: 0, offset: handle.seeks.then_some(handle.offset) }
-    })
-}
-
-/// A line out of what was read, if it is there; what is left, at the end. The first `searched` bytes hold no line end.
-fn line_from(handle: &mut Handle, searched: usize, at_end: bool, limit: i64) -> Option<Outcome> {
-    let found = handle.buffer[searched..].iter().position(|&byte| byte == b'\n');
-    let length = match found {
-        Some(at) => searched + at + 1,
-        None if at_end => handle.buffer.len(),
-        None => usize::MAX,
-    };
-    let limit = usize::try_from(limit).ok().filter(|&limit| limit > 0);
-    if let Some(limit) = limit
-        && length.min(handle.buffer.len()) > limit
-    {
-        return Some(Err(Failure::Words(format!("a line is longer than {limit} bytes"))));
-    }
-    if length == usize::MAX {
-        return None;
-    }
-    let rest = handle.buffer.split_off(length);
-    let bytes = std::mem::replace(&mut handle.buffer, rest);
-    handle.offset += length as u64;
-    Some(Ok(Answer { number: length as i64, bytes }))
-}
-
-fn size(handle: &Handle) -> Result<u64, Failure> {
-    let Some(fd) = &handle.fd else { return Err(Failure::words("it is not open")) };
-    let file = fd.as_fd().try_clone_to_owned().map(File::from);
-    let data = file.and_then(|file| file.metadata());
-    data.map(|data| data.len()).map_err(|error| Failure::of_system(&error))
-}
-
-fn seek(handle: &mut Handle, code: i64, by: i64) -> Outcome {
-    if !handle.seeks {
-        return Err(Failure::words("it has no positions"));
-    }
-    let from = match code {
-        SEEK_START => 0,
-        SEEK_CURRENT => handle.offset,
-        _ => size(handle)?,
-    };
-    let to = i64::try_from(from).ok().and_then(|from| from.checked_add(by));
-    let Some(to) = to.filter(|&to| to >= 0) else {
-        return Err(Failure::words("the position lies before the beginning"));
-    };
-    handle.buffer.clear();
-    handle.offset = to as u64;
-    Ok(Answer::number(to))
-}
-
-/// A path as a later run finds it, wherever it is started.
-fn absolute(path: &[u8]) -> String {
-    let path = String::from_utf8_lossy(path);
-    match std::path::absolute(path.as_ref()) {
-        Ok(path) => path.to_string_lossy().into_owned(),
-        Err(_) => path.into_owned(),
     }
 }

@@ -1,7 +1,7 @@
 //! Input and output: operations of the kernel as suspend points.
 //!
-//! A task asks by `@io` (`request`). What can be answered at once is; else the task suspends and the operation becomes a job (`job`) on a handle
-//! (`handles`). Its system calls (`call`) are collected while tasks run, and when none is ready the scheduler hands all of them to the kernel
+//! A task asks by `@io` (`request`). What can be answered at once is (`instant`); else the task suspends and the operation becomes a job (`job`) on a handle
+//! (`handles`), which goes step by step (`steps`; `accept` for listeners). Its system calls (`call`) are collected while tasks run, and when none is ready the scheduler hands all of them to the kernel
 //! together, waits, and takes all results (`kernel`: `ring` for io_uring, `poll` for epoll, `helpers` for what blocks). So a run goes in rounds: CPU
 //! phase, I/O phase, resume phase.
 //!
@@ -12,9 +12,11 @@
 //! Invariants: everything here hangs from [`Io`], and nothing in it is touched by generated code, so one lock around it makes it fit for several
 //! workers; tasks are made ready outside its methods, by [`settle`]. Buffers belong to jobs, never to frames.
 
+pub mod accept;
 pub mod call;
 pub mod handles;
 pub mod helpers;
+pub mod instant;
 pub mod job;
 pub mod kernel;
 pub mod poll;
@@ -23,6 +25,7 @@ pub mod ring;
 pub mod saved;
 pub mod shared;
 pub mod socket;
+pub mod steps;
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -88,6 +91,8 @@ pub struct Io {
     /// Jobs of tasks that wait for them, by the tasks' numbers.
     by_task: FxHashMap<u64, usize>,
     next_token: u64,
+    /// Jobs of listeners.
+    accepting: usize,
     deadlines: BTreeSet<(Instant, u64)>,
     /// Jobs that have their lane and have not begun.
     to_begin: VecDeque<usize>,
@@ -123,6 +128,7 @@ impl Io {
             tokens: FxHashMap::default(),
             by_task: FxHashMap::default(),
             next_token: 1,
+            accepting: 0,
             deadlines: BTreeSet::new(),
             to_begin: VecDeque::new(),
             ended: Vec::new(),
@@ -143,13 +149,13 @@ impl Io {
     /// Whether an operation is under way: then the program is in no deadlock.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        !self.jobs.is_empty()
+        self.job_count() > 0
     }
 
-    /// How many operations are under way.
+    /// How many operations are under way that somebody waits for. (What a listener accepts ahead makes no task ready.)
     #[must_use]
     pub fn job_count(&self) -> usize {
-        self.jobs.len()
+        self.jobs.len() - self.accepting
     }
 
     /// Whether the run has begun: then the table of handles is the truth, whatever a state says.
@@ -169,7 +175,7 @@ impl Io {
             stats.rounds,
             stats.submissions,
             stats.calls,
-            self.jobs.len()
+            self.job_count()
         ))
     }
 

@@ -1,7 +1,7 @@
 //! The kernel by epoll, where io_uring is refused: sockets and pipes are tried, and waited for when they are not ready; the rest goes to helper threads.
 //!
-//! Invariants: a descriptor is registered once, for what is waited for on it at the moment, and fires once; `readers` and `writers` name the one call of
-//! each direction.
+//! Invariants: a descriptor is registered once, for what is waited for on it at the moment, and fires once; the calls of a
+//! direction are tried in the order in which they came, until one finds the descriptor not ready (several are there of a listener only).
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -20,10 +20,16 @@ const EVENTS: usize = 1024;
 /// What is waited for on a descriptor.
 #[derive(Default)]
 struct Watch {
-    reader: Option<u64>,
-    writer: Option<u64>,
+    readers: VecDeque<u64>,
+    writers: VecDeque<u64>,
     /// The kernel knows of the descriptor.
     registered: bool,
+}
+
+impl Watch {
+    fn side(&mut self, writes: bool) -> &mut VecDeque<u64> {
+        if writes { &mut self.writers } else { &mut self.readers }
+    }
 }
 
 /// A call that is not done.
@@ -97,7 +103,7 @@ impl Poll {
             self.queued.remove(index);
         } else if let Some(Waiting { at: Some((fd, writes)), .. }) = self.calls.get(&token) {
             let (fd, writes) = (*fd, *writes);
-            self.unwatch(fd, writes);
+            self.unwatch(token, fd, writes);
         } else {
             return;
         }
@@ -130,7 +136,9 @@ impl Poll {
         results: &mut Vec<(u64, i32)>,
     ) -> io::Result<()> {
         while let Some(token) = self.queued.pop_front() {
-            self.attempt(token, helpers, results);
+            if !self.line_up(token) {
+                self.attempt(token, helpers, results);
+            }
         }
         helpers.take(results);
         let wait = if results.is_empty() { wait } else { None };
@@ -161,6 +169,21 @@ impl Poll {
         Ok(())
     }
 
+    /// A call whose descriptor others wait for already lines up behind them.
+    fn line_up(&mut self, token: u64) -> bool {
+        let Some(waiting) = self.calls.get_mut(&token) else { return false };
+        // SAFETY: the call stands still and is ours until its result is given.
+        let Some((fd, writes)) = (unsafe { (*waiting.call).readiness() }) else { return false };
+        let Some(watch) = self.watches.get_mut(&fd) else { return false };
+        let others = watch.side(writes);
+        if others.is_empty() {
+            return false;
+        }
+        others.push_back(token);
+        waiting.at = Some((fd, writes));
+        true
+    }
+
     /// A descriptor may be ready: what waits on it is tried again.
     fn ready(
         &mut self,
@@ -170,22 +193,30 @@ impl Poll {
         results: &mut Vec<(u64, i32)>,
     ) {
         let broken = bits & (libc::EPOLLERR | libc::EPOLLHUP) as u32 != 0;
-        let Some(watch) = self.watches.get_mut(&fd) else { return };
-        let mut woken = Vec::new();
-        if broken || bits & (libc::EPOLLIN | libc::EPOLLRDHUP) as u32 != 0 {
-            woken.extend(watch.reader.take());
-        }
-        if broken || bits & libc::EPOLLOUT as u32 != 0 {
-            woken.extend(watch.writer.take());
-        }
-        for token in woken {
-            self.attempt(token, helpers, results);
+        let ready = [
+            (false, broken || bits & (libc::EPOLLIN | libc::EPOLLRDHUP) as u32 != 0),
+            (true, broken || bits & libc::EPOLLOUT as u32 != 0),
+        ];
+        for (writes, _) in ready.into_iter().filter(|&(_, is_ready)| is_ready) {
+            while let Some(token) =
+                self.watches.get_mut(&fd).and_then(|watch| watch.side(writes).pop_front())
+            {
+                if !self.attempt(token, helpers, results) {
+                    break;
+                }
+            }
         }
         self.watch(fd);
     }
 
-    fn attempt(&mut self, token: u64, helpers: &mut Helpers, results: &mut Vec<(u64, i32)>) {
-        let Some(waiting) = self.calls.get_mut(&token) else { return };
+    /// Makes a call, or puts it where it waits, before those that came later; whether there is no need to wait.
+    fn attempt(
+        &mut self,
+        token: u64,
+        helpers: &mut Helpers,
+        results: &mut Vec<(u64, i32)>,
+    ) -> bool {
+        let Some(waiting) = self.calls.get_mut(&token) else { return true };
         let call = waiting.call;
         // SAFETY: the call stands still and is ours until its result is given.
         unsafe {
@@ -194,11 +225,11 @@ impl Poll {
                     let fd = *fd;
                     self.forget(fd);
                     results.push((token, (*call).perform()));
-                    return;
+                    return true;
                 }
                 waiting.at = None;
                 helpers.push(token, &mut *call);
-                return;
+                return true;
             };
             // What may block is asked first: pipes and terminals are not ours to change.
             let blocks = matches!(*call, Call::Read { .. });
@@ -206,13 +237,12 @@ impl Poll {
                 if blocks && !is_ready(fd, writes) { -libc::EAGAIN } else { (*call).perform() };
             if result != -libc::EAGAIN && result != -libc::EINPROGRESS {
                 results.push((token, result));
-                return;
+                return true;
             }
             waiting.at = Some((fd, writes));
-            let watch = self.watches.entry(fd).or_default();
-            *(if writes { &mut watch.writer } else { &mut watch.reader }) = Some(token);
+            self.watches.entry(fd).or_default().side(writes).push_front(token);
             if let Some(number) = self.watch(fd) {
-                self.unwatch(fd, writes);
+                self.unwatch(token, fd, writes);
                 if number == libc::EPERM {
                     // It is always ready: a file without positions.
                     helpers.push(token, &mut *call);
@@ -221,19 +251,20 @@ impl Poll {
                 }
             }
         }
+        false
     }
 
     /// Tells the kernel what is waited for on a descriptor; the error's number when it refuses.
     fn watch(&mut self, fd: RawFd) -> Option<i32> {
         let watch = self.watches.get(&fd)?;
         let mut events = libc::EPOLLONESHOT;
-        if watch.reader.is_some() {
+        if !watch.readers.is_empty() {
             events |= libc::EPOLLIN | libc::EPOLLRDHUP;
         }
-        if watch.writer.is_some() {
+        if !watch.writers.is_empty() {
             events |= libc::EPOLLOUT;
         }
-        let idle = watch.reader.is_none() && watch.writer.is_none();
+        let idle = watch.readers.is_empty() && watch.writers.is_empty();
         if idle {
             return None;
         }
@@ -254,9 +285,9 @@ impl Poll {
         }
     }
 
-    fn unwatch(&mut self, fd: RawFd, writes: bool) {
+    fn unwatch(&mut self, token: u64, fd: RawFd, writes: bool) {
         if let Some(watch) = self.watches.get_mut(&fd) {
-            *(if writes { &mut watch.writer } else { &mut watch.reader }) = None;
+            watch.side(writes).retain(|&waiting| waiting != token);
         }
     }
 }

@@ -35,7 +35,7 @@ unsafe fn with<R>(world: *mut World, action: impl FnOnce(&mut Io) -> R) -> R {
         lock(&raw mut (*world).io_lock);
         let io = &mut (*world).io;
         let result = action(io);
-        shared_of(world).io_jobs.store(io.jobs.len(), Ordering::Relaxed);
+        shared_of(world).io_jobs.store(io.job_count(), Ordering::Relaxed);
         unlock(&raw mut (*world).io_lock);
         result
     }
