@@ -71,6 +71,21 @@ fn a_cancelled_select_loses_nothing() {
 }
 
 #[test]
+fn who_only_yields_is_cancelled_at_a_yield() {
+    let seen = test(&["explore/cancel_yields.or", "--explore", "300"]);
+    assert_eq!(seen.status, 0, "{}", seen.describe());
+}
+
+/// `std.sync`, `std.batch` and `std.runner`: what their run cases do, under many schedules.
+#[test]
+fn the_primitives_of_the_library_hold_under_every_seed() {
+    for file in ["sync_locks", "sync_meeting", "sync_calls", "batches", "runners"] {
+        let seen = test(&[&format!("run/{file}.or"), "--explore", "200"]);
+        assert_eq!(seen.status, 0, "{}", seen.describe());
+    }
+}
+
+#[test]
 fn a_test_that_never_ends_is_stopped_and_shows_where_it_is() {
     let seen = test(&["explore/endless.or", "--limit", "1", "--explore", "2"]);
     assert_eq!(seen.status, 1, "{}", seen.describe());

@@ -312,7 +312,8 @@ pub unsafe extern "C" fn orion_try_yield(ctx: *mut Ctx) -> u32 {
 pub unsafe extern "C" fn orion_park_yield(ctx: *mut Ctx, frame: *mut Frame) {
     // SAFETY: the running task is the worker's alone; the frame is complete.
     unsafe {
-        if is_parallel(ctx) {
+        // Under a force or a seed the first half has not looked whether the task was asked to cancel.
+        if (*ctx).force != 0 {
             return orion_park(ctx, frame);
         }
         let task = (*ctx).task.cast::<Task>();
