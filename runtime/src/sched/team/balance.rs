@@ -24,9 +24,13 @@ use crate::{
 };
 
 /// What locking a channel costs that no other worker has used meanwhile, in ns.
-const LOCAL_NS: u64 = 25;
+const LOCAL_NS: u64 = 10;
 /// As above where another one has.
 const REMOTE_NS: u64 = 150;
+/// What a wait for channels costs more than alone: it is registered when the task has been left, in general code, and taken up the same way; in ns.
+const WAIT_NS: u64 = 25;
+/// What it costs to find a channel locked, in ns: the time until it is not, and the cache lines that come and go meanwhile.
+const CONTENTION_NS: u64 = 200;
 /// What taking tasks from another worker costs, in ns.
 const STEAL_NS: u64 = 500;
 /// What waking a worker costs, in ns.
@@ -39,11 +43,13 @@ const CALM_GAIN: f64 = 0.9;
 /// Costs that large pieces may have, as a part of processor time.
 const CALM_COSTS: f64 = 0.1;
 /// How long a team works before it is judged for the first time.
-const TRIAL: Duration = Duration::from_millis(1);
+pub const TRIAL: Duration = Duration::from_millis(1);
 /// Time between two judgements afterwards.
 const WINDOW: Duration = Duration::from_millis(5);
-/// So many bad judgements end a team that was good before.
+/// So many bad judgements in a row end the team: threads take a while to start, and other programs come between.
 const PATIENCE: u32 = 4;
+/// With so little work left one judgement is enough.
+const LOSS: f64 = 0.6;
 /// How long a run stays alone after a trial that failed, at first.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 /// As above, at most.
@@ -101,6 +107,18 @@ impl Costs {
     #[inline]
     pub fn channel(&self, is_remote: bool) {
         self.add(if is_remote { REMOTE_NS } else { LOCAL_NS });
+    }
+
+    /// A channel was locked by another worker.
+    #[cold]
+    pub fn contention(&self) {
+        self.add(CONTENTION_NS);
+    }
+
+    /// A task waits for channels.
+    #[inline]
+    pub fn wait(&self) {
+        self.add(WAIT_NS);
     }
 
     /// Tasks were taken from another worker.
@@ -268,20 +286,28 @@ impl Balance {
         }
         let (now, before) = (totals(shared), self.before);
         (self.since, self.before) = (Instant::now(), now);
+        let seen = Totals {
+            spent: now.spent - before.spent,
+            hungry: now.hungry - before.hungry,
+            processor: now.processor - before.processor,
+        };
+        self.judge(shared.workers.len(), passed, seen)
+    }
+
+    /// Whether the team goes on after so many workers have counted this in the time that has passed.
+    fn judge(&mut self, workers: usize, passed: Duration, seen: Totals) -> bool {
         let time = passed.as_nanos() as f64;
-        let idle = (now.hungry - before.hungry).max(0) as f64;
-        let busy = (shared.workers.len() as f64 * time - idle).max(1.0);
+        let busy = (workers as f64 * time - seen.hungry.max(0) as f64).max(1.0);
         // A part of what the processors did: a thread that has to wait for one costs nothing meanwhile.
-        let done = (now.processor - before.processor).max(1) as f64;
-        let costs = (now.spent - before.spent) as f64 / done;
+        let costs = seen.spent as f64 / seen.processor.max(1) as f64;
         let gain = busy / time * (1.0 - costs);
         let is_calm = costs < CALM_COSTS && gain > CALM_GAIN;
         if gain > GAIN || is_calm {
             (self.is_trial, self.bad, self.pause) = (false, 0, PAUSE_MIN);
             return true;
         }
-        self.bad += 1;
-        if !self.is_trial && self.bad < PATIENCE {
+        self.bad += if gain < LOSS { PATIENCE } else { 1 };
+        if self.bad < PATIENCE {
             return true;
         }
         self.next_trial = Instant::now() + self.pause.max(self.change * CHANGE_SHARE);
@@ -328,4 +354,66 @@ fn totals(shared: &Shared) -> Totals {
 pub unsafe fn begins_alone(world: *mut World) -> bool {
     // SAFETY: the caller's promise.
     unsafe { (*world).config.sharing != Sharing::Always }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: i64 = 1_000_000;
+
+    /// Judges a millisecond of two workers.
+    fn judge(balance: &mut Balance, spent: u64, hungry: i64, processor: i64) -> bool {
+        balance.judge(2, Duration::from_millis(1), Totals { spent, hungry, processor })
+    }
+
+    #[test]
+    fn two_busy_workers_go_on() {
+        let mut balance = Balance::new(Sharing::Measured);
+        for _ in 0..10 {
+            assert!(judge(&mut balance, 100_000, 0, 2 * MS));
+        }
+    }
+
+    #[test]
+    fn talk_ends_the_team_at_once_and_for_ever_longer() {
+        let mut balance = Balance::new(Sharing::Measured);
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            assert!(!judge(&mut balance, 1_600_000, 0, 2 * MS));
+            pauses.push((balance.next_trial - Instant::now()).as_millis().div_ceil(10) * 10);
+            balance.bad = 0;
+        }
+        assert_eq!(pauses, [10, 20, 40, 80, 160, 320, 320, 320]);
+    }
+
+    #[test]
+    fn little_work_ends_the_team_after_a_while() {
+        let mut balance = Balance::new(Sharing::Measured);
+        let seen: Vec<bool> =
+            (0..4).map(|_| judge(&mut balance, 400_000, MS * 2 / 3, MS * 4 / 3)).collect();
+        assert_eq!(seen, [true, true, true, false]);
+    }
+
+    #[test]
+    fn one_long_task_and_a_few_short_ones_stay_together() {
+        let mut balance = Balance::new(Sharing::Measured);
+        for _ in 0..10 {
+            assert!(judge(&mut balance, 10_000, MS * 9 / 10, MS * 11 / 10));
+        }
+    }
+
+    #[test]
+    fn time_without_work_is_counted_while_it_lasts() {
+        let made = Instant::now();
+        let costs = Costs::default();
+        costs.hungry(made);
+        std::thread::sleep(Duration::from_millis(2));
+        let under_way = costs.hungry_until(costs.now(made)).0;
+        assert!(under_way >= 2 * MS, "{under_way}");
+        costs.fed(made);
+        std::thread::sleep(Duration::from_millis(2));
+        let ended = costs.hungry_until(costs.now(made)).0;
+        assert!(ended >= under_way && ended < nanoseconds(made.elapsed()) - 2 * MS + 1, "{ended}");
+    }
 }

@@ -30,8 +30,11 @@ use crate::{
 unsafe fn lock_chan(ctx: *mut Ctx, chan: *mut Chan) {
     // SAFETY: the caller's promise.
     unsafe {
-        lock(&raw mut (*chan).lock);
         let team = &raw const (*worker_of(ctx)).team;
+        if AtomicU32::from_ptr(&raw mut (*chan).lock).load(Ordering::Relaxed) != 0 {
+            (*team).costs.contention();
+        }
+        lock(&raw mut (*chan).lock);
         let number = number_of(team);
         (*team).costs.channel((*chan).user != number);
         (*chan).user = number;

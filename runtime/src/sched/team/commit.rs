@@ -191,6 +191,7 @@ unsafe fn commit_channels(ctx: *mut Ctx, task: *mut Task, frame: *mut Frame, poi
                 count += 1;
             }
         }
+        (*worker_of(ctx)).team.costs.wait();
         let locked = chans::lock_all(ctx, &mut room[..count]);
         let (outcome, woken) = select::try_frame_locked(ctx, frame, point);
         if outcome != OUTCOME_BLOCK {

@@ -286,9 +286,15 @@ unsafe fn work(worker: *mut Worker) {
         let limit = if (*worker).always_poll { usize::MAX } else { (*worker).stack_limit };
         let share = balance(shared).share();
         let mut done = 0;
+        let mut looked = Instant::now();
         loop {
             clock::fire_timers(ctx);
             io::shared::busy_round(ctx);
+            // The ticker asks too, but where the processors are all taken it may come late.
+            if looked.elapsed() >= balance::TRIAL {
+                looked = Instant::now();
+                judge(worker, shared);
+            }
             for _ in 0..ROUND {
                 if shared.over.load(Ordering::Relaxed) {
                     return;
@@ -330,6 +336,17 @@ unsafe fn work(worker: *mut Worker) {
     }
 }
 
+/// Ends the team's work if it does no good.
+unsafe fn judge(worker: *mut Worker, shared: &Shared) {
+    // Who holds the lock does it already.
+    if let Ok(mut balance) = shared.balance.try_lock()
+        && !balance.keeps_team(shared)
+    {
+        // SAFETY: several workers run.
+        unsafe { rest::dismiss((*worker).world) };
+    }
+}
+
 /// Looks at what was asked.
 unsafe fn attend_now(worker: *mut Worker, shared: &Shared) {
     // SAFETY: as for `run`.
@@ -342,11 +359,8 @@ unsafe fn attend_now(worker: *mut Worker, shared: &Shared) {
         if bits & asked != 0 {
             rest::attend_shared(worker);
         }
-        if bits & ATTEND_BALANCE != 0
-            && let Ok(mut balance) = shared.balance.try_lock()
-            && !balance.keeps_team(shared)
-        {
-            rest::dismiss((*worker).world);
+        if bits & ATTEND_BALANCE != 0 {
+            judge(worker, shared);
         }
         let team = &raw mut (*worker).team;
         for task in std::mem::take(&mut (*team).held) {
