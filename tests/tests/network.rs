@@ -30,14 +30,13 @@ struct Server {
 
 impl Server {
     fn start(source: &str, way: &str) -> Self {
-        Self::start_with(source, way, &[])
+        Self::start_with(source, way, &["127.0.0.1:0"])
     }
 
-    /// With arguments of the runtime.
-    fn start_with(source: &str, way: &str, flags: &[&str]) -> Self {
+    /// With all arguments.
+    fn start_with(source: &str, way: &str, arguments: &[&str]) -> Self {
         let mut child = Command::new(executable(source))
-            .args(flags)
-            .arg("127.0.0.1:0")
+            .args(arguments)
             .env_remove("ORION_FORCE")
             .env("ORION_IO", way)
             .stdout(Stdio::piped())
@@ -114,8 +113,11 @@ fn an_echo_server_keeps_ten_thousand_connections() {
 #[test]
 fn many_connections_cost_no_more_with_threads() {
     let time = |threads: &str| {
-        let server =
-            Server::start_with("../examples/echo_server.or", "io_uring", &["--threads", threads]);
+        let server = Server::start_with(
+            "../examples/echo_server.or",
+            "io_uring",
+            &["--threads", threads, "127.0.0.1:0"],
+        );
         let mut client = Command::new(executable("network/many_clients.or"));
         client.args([&server.addr, "3000"]).env_remove("ORION_FORCE");
         let seen = process::run(&mut client, b"").expect("it ends");
@@ -275,6 +277,9 @@ fn an_http_server_refuses_what_is_malformed() {
         ("400", format!("GET here HTTP/1.1\r\n{host}\r\n")),
         ("400", format!("GET / HTTP/1\r\n{host}\r\n")),
         ("400", format!("GET / http/1.1\r\n{host}\r\n")),
+        ("400", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n".into()),
+        ("400", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n".into()),
+        ("400", format!("GET /#there HTTP/1.1\r\n{host}\r\n")),
         ("505", format!("GET / HTTP/2.0\r\n{host}\r\n")),
         ("400", "GET / HTTP/1.1\nHost: here\n\n".into()),
         ("400", "GET / HTTP/1.1\r\nHost: here\r\nA: b\rc\r\n\r\n".into()),
@@ -363,11 +368,9 @@ fn an_http_server_keeps_connections_and_order() {
 fn curl_is_served() {
     let server = Server::start("../examples/http_server.or", "io_uring");
     let curl = |arguments: &[&str], input: &[u8]| {
-        let mut command = Command::new("curl");
-        command.args(["--silent", "--show-error", "--max-time", "20"]).args(arguments);
-        let seen = process::run(&mut command, input).expect("it ends");
-        assert_eq!(seen.status, 0, "{}", seen.describe());
-        seen.stdout
+        let (status, text) = curl(arguments, input);
+        assert_eq!(status, 0, "{text}");
+        text
     };
     let url = |path: &str| format!("http://{}{path}", server.addr);
     let big = "0123456789".repeat(300_000);
@@ -378,6 +381,70 @@ fn curl_is_served() {
     assert!(curl(&["--head", &url("/")], b"").starts_with("HTTP/1.1 200 OK\r\n"));
     assert!(curl(&["--location", &url("/old")], b"").starts_with("<h1>"));
     assert_eq!(curl(&[&url("/a"), &url("/b")], b""), "there is no /a\nthere is no /b\n");
+}
+
+/// A request by curl: its status, and what it prints.
+fn curl(arguments: &[&str], input: &[u8]) -> (i32, String) {
+    let mut command = Command::new("curl");
+    command.args(["--silent", "--show-error", "--max-time", "60"]).args(arguments);
+    let seen = process::run(&mut command, input).expect("it ends");
+    (seen.status, seen.stdout)
+}
+
+#[test]
+fn bodies_go_piece_by_piece() {
+    const FILE_BYTES: u64 = 300_000_000;
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("large");
+    fs::File::create(&path).and_then(|file| file.set_len(FILE_BYTES)).expect("made");
+    let path = path.to_str().expect("UTF-8");
+    for way in WAYS {
+        let source = "network/http_pieces.or";
+        let server = Server::start_with(source, way, &["--", "127.0.0.1:0", path]);
+        let url = |path: &str| format!("http://{}{path}", server.addr);
+        let numbers: String = (0..100_000).map(|n| format!("{n}\n")).collect();
+        assert!(curl(&[&url("/numbers")], b"") == (0, numbers.clone()), "{way}");
+        // The older version has no chunks: the body ends with the connection.
+        assert!(curl(&["--http1.0", &url("/numbers")], b"") == (0, numbers), "{way}");
+        let (_, head) = curl(&["--head", &url("/numbers")], b"");
+        assert!(head.contains("Transfer-Encoding: chunked\r\n"), "{way}: {head}");
+        let (_, head) = curl(&["--head", &url("/file")], b"");
+        assert!(head.contains("Content-Length: 300000000\r\n"), "{way}: {head}");
+        let size = ["--output", "/dev/null", "--write-out", "%{size_download}", &url("/file")];
+        assert_eq!(curl(&size, b""), (0, FILE_BYTES.to_string()), "{way}");
+        let counted = format!("{FILE_BYTES} bytes, several pieces: true\n");
+        let upload = ["--upload-file", path, "--request", "POST", &url("/count")];
+        assert_eq!(curl(&upload, b""), (0, counted.clone()), "{way}");
+        let chunked = ["--header", "Transfer-Encoding: chunked"];
+        assert_eq!(curl(&[&upload[..], &chunked[..]].concat(), b""), (0, counted), "{way}");
+        let kept = fs::read_to_string(format!("/proc/{}/status", server.child.id()));
+        let kept = kept.expect("it runs");
+        let most = kept.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a size");
+        let most: u64 = most.trim().trim_end_matches(" kB").parse().expect("a number");
+        assert!(most < 60_000, "{way}: {most} kB for bodies that are not held whole");
+        // What is not as it was announced ends the connection, and nothing else.
+        for (path, status) in [("/short", 18), ("/panic", 18)] {
+            assert_eq!(curl(&[&url(path)], b"").0, status, "{way} {path}");
+        }
+        let (_, answer) = curl(&["--include", "--data", "hello, all", &url("/first")], b"");
+        assert!(answer.contains("Connection: close\r\n"), "{way}: {answer}");
+        assert!(answer.ends_with("\r\n\r\nhello"), "{way}: {answer}");
+        let (_, answer) = curl(&["--include", &url("/none")], b"");
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{way}: {answer}");
+        // Chunks and their ends, cut anywhere.
+        let mut stream = server.connect();
+        let request: &[u8] =
+            b"POST /count HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n\
+              1\r\na\r\n10;x\r\n0123456789abcdef\r\n0\r\nT: u\r\n\r\n\
+              GET /count HTTP/1.0\r\n\r\n";
+        for byte in request {
+            stream.write_all(&[*byte]).expect("sent");
+        }
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("UTF-8");
+        assert!(answer.contains("17 bytes, several pieces: true"), "{way}: {answer}");
+        assert!(answer.ends_with("0 bytes, several pieces: false\n"), "{way}: {answer}");
+    }
 }
 
 /// The numbers in the line of `ORION_STATS=1`.
