@@ -173,12 +173,12 @@ fn set(config: &mut Config, flag: &str, value: &str) -> Result<(), String> {
         "--every" => config.every_ns = parse_duration(value).ok_or_else(|| wrong(DURATION))?,
         "--park" => config.park_ns = Some(parse_duration(value).ok_or_else(|| wrong(DURATION))?),
         "--threads" => {
-            let threads: u32 = value.parse().map_err(|_| wrong("expected a number from 1 on"))?;
+            let threads: u32 = value.parse().map_err(|_| wrong("expected a number from 1 to 1024"))?;
             if threads == 0 {
-                return Err(wrong("expected a number from 1 on"));
+                return Err(wrong("expected a number from 1 to 1024"));
             }
             if threads > THREADS_MAX {
-                return Err(wrong("expected at most 1024"));
+                return Err(wrong("expected a number from 1 to 1024"));
             }
             config.threads = threads;
         }

@@ -187,6 +187,50 @@ fn the_primitives_of_the_library_go_on_where_they_stood() {
     assert_eq!(printed + &seen.stdout, whole.stdout);
 }
 
+/// All primitives at work, interrupted at random moments and resumed with another number of threads each time: the result is
+/// that of an undisturbed run.
+fn interrupt_library(signals: &[&str], threads: &[&str], seed: u64) {
+    let case = Case::new("library");
+    let whole = process::run(&mut Command::new(&case.program), b"").expect("it runs");
+    assert_eq!(whole.status, 0, "{}", whole.describe());
+    assert!(whole.stdout.contains("batches true"), "{}", whole.describe());
+    let mut random = seed;
+    let mut printed = String::new();
+    for interruption in 0..20 {
+        let count = threads[interruption % threads.len()];
+        let mut command = case.command(&["--every", "5ms", "--threads", count]);
+        command.env("ORION_TEAM", "always").stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        std::thread::sleep(Duration::from_micros((random >> 33) % 20_000));
+        if child.try_wait().expect("it can be asked").is_none() {
+            signal(&child, signals[interruption % signals.len()]);
+        }
+        let seen = finish(child);
+        printed += &seen.stdout;
+        // A signal that comes before the program has taken it over does what it does by default.
+        let expected = [0, PAUSED, 128 + 2, 128 + 9, 128 + 15];
+        assert!(expected.contains(&seen.status), "{}", seen.describe());
+        if seen.status == 0 {
+            break;
+        }
+    }
+    let seen = case.run(&[]);
+    printed += &seen.stdout;
+    assert_eq!(seen.status, 0, "{}", seen.describe());
+    assert_eq!(printed, whole.stdout);
+}
+
+#[test]
+fn the_library_survives_signals_on_one_thread() {
+    interrupt_library(&["TERM", "KILL", "KILL"], &["1"], 4);
+}
+
+#[test]
+fn the_library_survives_signals_on_several_threads() {
+    interrupt_library(&["TERM", "KILL", "KILL", "INT"], &["4", "1", "2"], 5);
+}
+
 #[test]
 fn generators_are_saved_where_they_stand() {
     let case = Case::new("generators");
