@@ -107,8 +107,8 @@ pub fn help(program: &str) -> String {
          \x20 --state FILE   resume from FILE if it exists, else start; keep FILE up to date\n\
          \x20 --every DUR    time between automatic checkpoints (1s); 0s: only explicit ones\n\
          \x20 --park DUR     when nothing will run for at least DUR, save and exit 75\n\
-         \x20 --threads N    worker threads (1)\n\
-         \x20 --seed N       seed of the scheduler's choices: same seed, same run\n\
+         \x20 --threads N    worker threads at most (1)\n\
+         \x20 --seed N       seed of the scheduler's choices: same seed, same run, on one thread\n\
          \x20 --help         this text\n\
          \n\
          DUR is a number with a unit: 250ns 10us 5ms 2s 3m 1h 7d\n"
@@ -173,14 +173,11 @@ fn set(config: &mut Config, flag: &str, value: &str) -> Result<(), String> {
         "--every" => config.every_ns = parse_duration(value).ok_or_else(|| wrong(DURATION))?,
         "--park" => config.park_ns = Some(parse_duration(value).ok_or_else(|| wrong(DURATION))?),
         "--threads" => {
-            let threads: u32 = value.parse().map_err(|_| wrong("expected a number from 1 to 1024"))?;
-            if threads == 0 {
-                return Err(wrong("expected a number from 1 to 1024"));
-            }
-            if threads > THREADS_MAX {
-                return Err(wrong("expected a number from 1 to 1024"));
-            }
-            config.threads = threads;
+            config.threads = value
+                .parse()
+                .ok()
+                .filter(|threads| (1..=THREADS_MAX).contains(threads))
+                .ok_or_else(|| wrong(&format!("expected a number from 1 to {THREADS_MAX}")))?;
         }
         _ => {
             config.seed =

@@ -400,8 +400,8 @@ pub unsafe fn halt(
             finish(shared, &mut rest, end);
         }
         shared.resumed.notify_all();
-        // Halted workers leave before anybody halts the world again.
-        while rest.halted > 0 {
+        // Halted workers leave before this one halts the world again. Another one may have halted it already, who waits for this one as well.
+        while rest.halted > 0 && !rest.halting {
             drop(rest);
             thread::yield_now();
             rest = lock(shared);
