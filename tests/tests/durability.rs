@@ -202,7 +202,7 @@ fn interrupt_library(signals: &[&str], threads: &[&str], seed: u64) {
         command.env("ORION_TEAM", "always").stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        std::thread::sleep(Duration::from_micros((random >> 33) % 20_000));
+        std::thread::sleep(Duration::from_micros((random >> 33) % 12_000));
         if child.try_wait().expect("it can be asked").is_none() {
             signal(&child, signals[interruption % signals.len()]);
         }
