@@ -227,7 +227,7 @@ pub unsafe fn running_task(ctx: *mut Ctx) -> *mut Task {
     // SAFETY: drivers are alive while they drive.
     unsafe {
         let mut task = (*ctx).task.cast::<Task>();
-        while (*task).flags & TASK_GENERATOR != 0 {
+        while flags_of(task).load(Ordering::Relaxed) & TASK_GENERATOR != 0 {
             let driver = (*task.cast::<Generator>()).driver;
             if driver.is_null() {
                 break;
@@ -370,7 +370,7 @@ pub unsafe fn hand_over_end(generator: *mut Generator, driver: *mut Task) -> u32
     // SAFETY: both are alive.
     unsafe {
         let task = &raw mut (*generator).task;
-        let stopped = (*task).flags & TASK_STOPPING != 0;
+        let stopped = flags_of(task).load(Ordering::Relaxed) & TASK_STOPPING != 0;
         clear_flags(task, TASK_STOPPING | TASK_CANCEL_ASKED);
         (*generator).driver = null_mut();
         match extra_if(task).and_then(|extra| extra.panic.take()) {
@@ -433,7 +433,7 @@ unsafe fn settle(ctx: *mut Ctx, generator: *mut Generator) {
     // SAFETY: a joiner lies in the driver's leaf.
     unsafe {
         let task = &raw mut (*generator).task;
-        if (*task).flags & TASK_ORPHAN != 0 {
+        if flags_of(task).load(Ordering::Relaxed) & TASK_ORPHAN != 0 {
             return orphan_ended(ctx, generator);
         }
         let node = (*task).joiner;
@@ -614,11 +614,13 @@ unsafe fn continue_stop(ctx: *mut Ctx, frame: *mut Frame, point: &PointDesc) {
                 make_ready(ctx, &raw mut (*generator).task);
             } else if is_parallel(ctx) {
                 let task = &raw mut (*generator).task;
-                if (*task).flags & (TASK_STOPPING | TASK_CANCELLED) == 0 {
+                if flags_of(task).load(Ordering::Relaxed) & (TASK_STOPPING | TASK_CANCELLED) == 0 {
                     set_flags(task, TASK_CANCEL_ASKED);
                 }
                 team::commit::commit(ctx, task);
-            } else if (*generator).task.flags & TASK_STOPPING == 0 {
+            } else if flags_of(&raw mut (*generator).task).load(Ordering::Relaxed) & TASK_STOPPING
+                == 0
+            {
                 cancel::request(ctx, &raw mut (*generator).task);
             }
             return;
@@ -635,7 +637,7 @@ pub unsafe fn park_yield(ctx: *mut Ctx, task: *mut Task, frame: *mut Frame) {
     // SAFETY: a joiner lies in the driver's leaf.
     unsafe {
         init_nodes(frame);
-        if (*task).flags & TASK_GENERATOR == 0 {
+        if flags_of(task).load(Ordering::Relaxed) & TASK_GENERATOR == 0 {
             return;
         }
         // What was asked on the driver's behalf is the driver's affair again.
@@ -701,7 +703,7 @@ unsafe fn start_driving(
         // Who asks the driver from now on asks the generator, too.
         if flags_of(driver).load(Ordering::SeqCst) & TASK_INTERRUPTED != 0
             && cancel::must_unwind(driver)
-            && (*task).flags & TASK_CANCELLED == 0
+            && flags_of(task).load(Ordering::Relaxed) & TASK_CANCELLED == 0
         {
             set_flags(task, TASK_CANCEL_ASKED);
         }

@@ -6,7 +6,7 @@
 //! - [`expect`]: compare output with an expectation file, or rewrite the file (`./dev bless`).
 //!
 //! The folders of cases lie beside this crate's `Cargo.toml`: `ui/` (what the compiler says), `run/`
-//! (what programs print), `panic/` (how they fail), `mir/` (what the stages make of them),
+//! (what programs print), `stress/` (the same, with many tasks), `panic/` (how they fail), `mir/` (what the stages make of them),
 //! `durability/` (programs that the Rust tests stop and resume), `explore/` (programs and tests that
 //! they run under many seeds) and `limits/` (programs that use up stack or memory).
 

@@ -50,6 +50,19 @@ pub fn run(command: &mut Command, stdin: &[u8]) -> Result<Output, String> {
 /// # Errors
 /// When it cannot be started, or when it has not ended after `limit`.
 pub fn run_for(command: &mut Command, stdin: &[u8], limit: Duration) -> Result<Output, String> {
+    run_with(command, stdin, limit, |_| {})
+}
+
+/// As [`run_for`]; `meanwhile` is called every few milliseconds until the program has ended.
+///
+/// # Errors
+/// As for [`run_for`].
+pub fn run_with(
+    command: &mut Command,
+    stdin: &[u8],
+    limit: Duration,
+    meanwhile: impl FnMut(&Child),
+) -> Result<Output, String> {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -62,7 +75,7 @@ pub fn run_for(command: &mut Command, stdin: &[u8], limit: Duration) -> Result<O
     let writer = thread::spawn(move || drop(input.write_all(&bytes)));
     let stdout = collect(child.stdout.take().expect("standard output is piped"));
     let stderr = collect(child.stderr.take().expect("standard error is piped"));
-    let status = wait(&mut child, limit);
+    let status = wait_with(&mut child, limit, meanwhile);
     let (stdout, stderr) = (stdout.join(), stderr.join());
     drop(writer.join());
     let (stdout, stderr) = (stdout.expect("the reader ends"), stderr.expect("the reader ends"));
@@ -85,6 +98,14 @@ fn collect(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
 
 /// Waits until `child` has ended; kills it when `limit` is over, and gives `None` then.
 pub fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+    wait_with(child, limit, |_| {})
+}
+
+fn wait_with(
+    child: &mut Child,
+    limit: Duration,
+    mut meanwhile: impl FnMut(&Child),
+) -> Option<ExitStatus> {
     let start = Instant::now();
     let mut pause = Duration::from_micros(200);
     loop {
@@ -96,6 +117,7 @@ pub fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
             drop(child.wait());
             return None;
         }
+        meanwhile(child);
         thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(10));
     }

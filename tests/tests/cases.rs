@@ -1,9 +1,10 @@
-//! Every case of `ui/`, `run/`, `panic/` and `mir/`, and every example, as a test of its own.
+//! Every case of `ui/`, `run/`, `panic/`, `mir/` and `stress/`, and every example, as a test of its own.
 //!
 //! | folder | the compiler or program | compared with |
 //! | --- | --- | --- |
 //! | `ui` | `orionc check` | `.stderr`, exactly |
 //! | `run`, `examples` | in each mode | `.out`, `.err`, `.status` (0); fed with `.args`, `.in` |
+//! | `stress` | the same on 2, 4 and 8 threads, with epoll, and while it is saved and reports | as for `run` |
 //! | `panic` | in each mode | the same; `.status` is 101 unless told |
 //! | `mir` | `--emit mir`, `llvm-ir`, `asm` | the `// mir:`, `// llvm:`, `// asm:` lines of the case |
 //!
@@ -11,6 +12,8 @@
 //! every suspend point really suspend, `ORION_FORCE=restore` saves, drops and rebuilds the frames
 //! at each; one mode runs on several threads. What a program prints must be the same in all of them, and in all of them nothing may be
 //! alive at a normal end (`ORION_CHECK=leaks`).
+//!
+//! Where `ORION_TSAN` is set (`./dev tsan`) the tests are others: each program, instrumented for ThreadSanitizer, on 2 and 4 threads; it has failed when there is a report.
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use orion_tests::compile::Compiler;
@@ -18,26 +21,61 @@ use orion_tests::process::{self, Output};
 use orion_tests::{cases, expect, root};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
 
 /// A way to compile and run a case.
 struct Mode {
     name: &'static str,
     level: u8,
     force: Option<&'static str>,
-    /// On several threads (`$ORION_TEST_THREADS`, 4 unless told), and with this `ORION_TEAM`.
-    team: Option<&'static str>,
+    /// On how many threads.
+    threads: Option<u32>,
+    /// There, `ORION_TEAM`.
+    team: &'static str,
+    /// How input and output go to the kernel.
+    io: Option<&'static str>,
+    /// Saved every few milliseconds, and asked to report.
+    saved: bool,
+}
+
+impl Mode {
+    const fn new(name: &'static str, level: u8, force: Option<&'static str>) -> Self {
+        Self { name, level, force, threads: None, team: "always", io: None, saved: false }
+    }
+
+    const fn threads(name: &'static str, threads: u32) -> Self {
+        Self { threads: Some(threads), ..Self::new(name, 2, None) }
+    }
 }
 
 const MODES: [Mode; 7] = [
-    Mode { name: "O0", level: 0, force: None, team: None },
-    Mode { name: "O2", level: 2, force: None, team: None },
-    Mode { name: "suspend-O0", level: 0, force: Some("suspend"), team: None },
-    Mode { name: "suspend", level: 2, force: Some("suspend"), team: None },
-    Mode { name: "restore", level: 2, force: Some("restore"), team: None },
-    Mode { name: "threads", level: 2, force: None, team: Some("always") },
-    Mode { name: "changing", level: 2, force: None, team: Some("changing") },
+    Mode::new("O0", 0, None),
+    Mode::new("O2", 2, None),
+    Mode::new("suspend-O0", 0, Some("suspend")),
+    Mode::new("suspend", 2, Some("suspend")),
+    Mode::new("restore", 2, Some("restore")),
+    // `ORION_TEST_THREADS` may ask for another number.
+    Mode::threads("threads", 4),
+    CHANGING,
 ];
+
+/// Between working alone and together as often as possible.
+const CHANGING: Mode = Mode { team: "changing", ..Mode::threads("changing", 4) };
+
+/// How stress programs run besides.
+const STRESS_MODES: [Mode; 4] = [
+    Mode::threads("threads-2", 2),
+    Mode::threads("threads-8", 8),
+    Mode { io: Some("epoll"), ..Mode::threads("epoll", 4) },
+    Mode { saved: true, ..Mode::threads("saved", 4) },
+];
+
+/// How programs run under ThreadSanitizer.
+const TSAN_MODES: [Mode; 3] = [Mode::threads("2", 2), Mode::threads("4", 4), CHANGING];
+
+/// Ample for an instrumented program.
+const TSAN_LIMIT: Duration = Duration::from_secs(120);
 
 /// A case whose output depends on the order that tasks have on one thread says so in its first comment, and why.
 const ONE_THREAD: &str = "(one thread: ";
@@ -47,6 +85,18 @@ fn main() -> ExitCode {
     let compiler =
         Compiler::new(env!("CARGO_BIN_EXE_orionc-under-test"), env!("CARGO_TARGET_TMPDIR"));
     let mut trials = Vec::new();
+    if std::env::var_os("ORION_TSAN").is_some() {
+        for (folder, status) in FOLDERS {
+            for case in cases(folder) {
+                let compiler = compiler.clone();
+                let is_stress = folder == STRESS;
+                trials.push(trial(&case, Some("tsan"), move |case| {
+                    check_tsan(&compiler, case, status, is_stress)
+                }));
+            }
+        }
+        return libtest_mimic::run(&arguments, trials).exit_code();
+    }
     for case in cases("ui") {
         let compiler = compiler.clone();
         trials.push(trial(&case, None, move |case| check_ui(&compiler, case)));
@@ -55,19 +105,37 @@ fn main() -> ExitCode {
         let compiler = compiler.clone();
         trials.push(trial(&case, None, move |case| check_mir(&compiler, case)));
     }
-    for (folder, status) in [("run", 0), ("../examples", 0), ("panic", 101)] {
+    for (folder, status) in FOLDERS {
+        let more: &[Mode] = if folder == STRESS { &STRESS_MODES } else { &[] };
         for case in cases(folder) {
-            let source = fs::read_to_string(root().join(&case)).unwrap_or_default();
-            let is_ordered =
-                source.lines().any(|line| line.starts_with("//") && line.contains(ONE_THREAD));
-            for mode in MODES.iter().filter(|mode| !(mode.team.is_some() && is_ordered)) {
+            let is_ordered = is_ordered(&case);
+            let modes = MODES.iter().chain(more);
+            for mode in modes.filter(|mode| !(mode.threads.is_some() && is_ordered)) {
                 let compiler = compiler.clone();
-                let run = move |case: &Path| check_run(&compiler, case, mode, status);
+                let run = move |case: &Path| {
+                    if expect::blessing() && mode.name != MODES[0].name {
+                        return Ok(());
+                    }
+                    let program = compiler.executable(case, mode.level)?;
+                    check_run(&program, case, mode, status, process::LIMIT)
+                };
                 trials.push(trial(&case, Some(mode.name), run));
             }
         }
     }
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// The folders of programs, with the status that these have unless told.
+const FOLDERS: [(&str, i32); 4] = [("run", 0), ("../examples", 0), ("panic", 101), (STRESS, 0)];
+
+/// Programs that keep several workers busy.
+const STRESS: &str = "stress";
+
+/// Whether the case is for one thread.
+fn is_ordered(case: &Path) -> bool {
+    let source = fs::read_to_string(root().join(case)).unwrap_or_default();
+    source.lines().any(|line| line.starts_with("//") && line.contains(ONE_THREAD))
 }
 
 fn trial(
@@ -165,27 +233,46 @@ fn squeeze(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Compiles and runs a program, and compares all that it did.
-fn check_run(compiler: &Compiler, case: &Path, mode: &Mode, status: i32) -> Result<(), String> {
-    if expect::blessing() && mode.name != MODES[0].name {
-        return Ok(());
+/// An instrumented program on several threads; stress programs also in the modes that they have besides.
+fn check_tsan(
+    compiler: &Compiler,
+    case: &Path,
+    status: i32,
+    is_stress: bool,
+) -> Result<(), String> {
+    // Programs are large with the sanitizer in them, and soon compiled: they are not kept.
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let program = folder.path().join("program");
+    let mut command = compiler.command();
+    let built = process::run(command.arg("build").arg(case).arg("-o").arg(&program), b"")?;
+    if built.status != 0 {
+        return Err(built.describe());
     }
-    let program = compiler.executable(case, mode.level)?;
-    let mut command = std::process::Command::new(program);
-    // A value that is alive at a normal end makes it status 70.
-    command.current_dir(root()).env_remove("ORION_FORCE").env("ORION_CHECK", "leaks");
-    if let Some(force) = mode.force {
-        command.env("ORION_FORCE", force);
+    let besides = STRESS_MODES.iter().filter(|mode| is_stress && mode.threads == Some(4));
+    for mode in TSAN_MODES.iter().chain(besides) {
+        // What depends on the order of tasks is run for its accesses alone.
+        let result = if is_ordered(case) {
+            run_case(&program, case, mode, TSAN_LIMIT).and_then(|seen| {
+                let is_silent = !seen.stderr.contains("ThreadSanitizer");
+                is_silent.then_some(()).ok_or_else(|| seen.describe())
+            })
+        } else {
+            check_run(&program, case, mode, status, TSAN_LIMIT)
+        };
+        result.map_err(|message| format!("mode {}: {message}", mode.name))?;
     }
-    if let Some(team) = mode.team {
-        let threads = std::env::var("ORION_TEST_THREADS").unwrap_or_else(|_| "4".into());
-        command.args(["--threads", &threads]).env("ORION_TEAM", team);
-    }
-    let arguments = fs::read_to_string(beside(case, "args")).unwrap_or_default();
-    command.args(arguments.lines());
-    let input = fs::read(beside(case, "in")).unwrap_or_default();
-    let seen = process::run(&mut command, &input)?;
+    Ok(())
+}
 
+/// Runs a program and compares all that it did.
+fn check_run(
+    program: &Path,
+    case: &Path,
+    mode: &Mode,
+    status: i32,
+    limit: Duration,
+) -> Result<(), String> {
+    let seen = run_case(program, case, mode, limit)?;
     let wanted = fs::read_to_string(beside(case, "status"))
         .map_or(Ok(status), |text| text.trim().parse())
         .map_err(|error| format!("the .status file: {error}"))?;
@@ -194,6 +281,51 @@ fn check_run(compiler: &Compiler, case: &Path, mode: &Mode, status: i32) -> Resu
     }
     check_output(case, &seen).map_err(|message| format!("{message}\n{}", seen.describe()))
 }
+
+fn run_case(program: &Path, case: &Path, mode: &Mode, limit: Duration) -> Result<Output, String> {
+    let mut command = Command::new(program);
+    // A value that is alive at a normal end makes it status 70.
+    command.current_dir(root()).env_remove("ORION_FORCE").env("ORION_CHECK", "leaks");
+    if let Some(force) = mode.force {
+        command.env("ORION_FORCE", force);
+    }
+    if let Some(io) = mode.io {
+        command.env("ORION_IO", io);
+    }
+    if let Some(threads) = mode.threads {
+        let told = std::env::var("ORION_TEST_THREADS").ok();
+        let told = told.filter(|_| ["threads", "changing"].contains(&mode.name));
+        command.args(["--threads", &told.unwrap_or_else(|| threads.to_string())]);
+        command.env("ORION_TEAM", mode.team);
+    }
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let state = folder.path().join("state");
+    if mode.saved {
+        command.arg("--state").arg(&state).args(["--every", SAVED_EVERY]);
+    }
+    let arguments = fs::read_to_string(beside(case, "args")).unwrap_or_default();
+    command.args(arguments.lines());
+    let input = fs::read(beside(case, "in")).unwrap_or_default();
+    let mut asked = Instant::now();
+    let mut seen = process::run_with(&mut command, &input, limit, |child| {
+        // Once there is a state, signals are taken.
+        if mode.saved && state.exists() && asked.elapsed() >= REPORT_EVERY {
+            asked = Instant::now();
+            let kill = format!("kill -QUIT {}", child.id());
+            drop(Command::new("sh").args(["-c", &kill]).status());
+        }
+    })?;
+    if mode.saved && !seen.stderr.contains("ThreadSanitizer") {
+        // Reports of the running program, which differ from run to run.
+        seen.stderr.clear();
+    }
+    Ok(seen)
+}
+
+/// Time between two checkpoints of the mode that saves.
+const SAVED_EVERY: &str = "5ms";
+/// Time between two reports there.
+const REPORT_EVERY: Duration = Duration::from_millis(25);
 
 fn check_output(case: &Path, seen: &Output) -> Result<(), String> {
     expect::check(&beside(case, "out"), "standard output", &seen.stdout)?;

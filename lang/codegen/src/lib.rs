@@ -5,7 +5,7 @@
 //!
 //! Each function that may suspend gets two bodies from one MIR (`body`, `enter`): the *direct body*, an ordinary function that returns a status, and
 //! the *coroutine body*, an LLVM coroutine in which a task lives once it has suspended. `suspend` emits the suspend points, `value`, `rvalue` and
-//! `intrinsic` the rest, `glue` helpers per type, `desc` and `points` the descriptors for the runtime, `passes` the split and the optimisation, `units` the parts of a large program.
+//! `intrinsic` the rest, `glue` helpers per type, `desc` and `points` the descriptors for the runtime, `passes` the split and the optimisation, `units` the parts of a large program, `sanitize` the instrumentation for ThreadSanitizer.
 //!
 //! Architecture invariant: this crate knows LLVM and the ABI, and no rule of the language. It touches no file. Equal programs give equal bytes.
 
@@ -23,6 +23,7 @@ mod layout;
 mod passes;
 mod points;
 mod rvalue;
+mod sanitize;
 mod storage;
 mod suspend;
 mod units;
@@ -72,6 +73,8 @@ pub struct Options {
     pub output: Output,
     /// Run LLVM's verifier between the stages, too (after emission it always runs).
     pub verify: bool,
+    /// Instrument the code for ThreadSanitizer, whose runtime it is to be linked with then.
+    pub sanitize: bool,
 }
 
 /// Why there is no output: the MIR is not what it should be, or LLVM refused. A bug of the compiler.

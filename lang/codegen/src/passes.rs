@@ -3,7 +3,7 @@
 //! Input: the module as emitted. Output: the module with every coroutine split, optimised; object bytes, assembly, LLVM text.
 //!
 //! Order: verify; `function(sroa)`, which turns every local into a register, also at `-O0`; `coro-early,cgscc(coro-split),coro-cleanup` (and `dce`, for what it leaves dead); the frame
-//! check; the runtime's hot paths are linked in as bitcode; `default<On>`. The split comes *before* optimisation, so that no optimisation can carry a value across a suspension.
+//! check; the runtime's hot paths are linked in as bitcode; `default<On>`; on demand the instrumentation for ThreadSanitizer. The split comes *before* optimisation, so that no optimisation can carry a value across a suspension.
 //!
 //! Invariants checked, each a compiler error that names the function: LLVM's verifier accepts the module; LLVM keeps nothing in a frame but its
 //! own two words, the promise and an index; no `llvm.coro.*` is left.
@@ -21,7 +21,7 @@ use inkwell::values::{BasicValue, FunctionValue, InstructionOpcode, Operand};
 use orion_abi::frame::HANDLE_TO_PROMISE_BYTES;
 
 use crate::layout::align_up;
-use crate::{Error, OptLevel, Options};
+use crate::{Error, OptLevel, Options, sanitize};
 
 /// Name of a coroutine's promise: the one value that may live in its frame.
 pub const PROMISE: &str = "promise";
@@ -94,6 +94,9 @@ pub fn finish(
         link_fast(module)?;
     }
     optimise(module, machine, options.opt_level)?;
+    if options.sanitize {
+        sanitize::instrument(module, machine)?;
+    }
     if options.verify {
         verify(module, "optimisation")?;
     }

@@ -15,7 +15,7 @@ fn all() -> Vec<(&'static str, Program)> {
 }
 
 fn text(program: &Program, opt_level: OptLevel, output: Output) -> String {
-    let options = Options { opt_level, output, verify: true };
+    let options = Options { opt_level, output, verify: true, sanitize: false };
     let bytes = compile(program, options).unwrap_or_else(|error| panic!("{error}"));
     String::from_utf8(bytes).expect("text")
 }
@@ -24,7 +24,8 @@ fn text(program: &Program, opt_level: OptLevel, output: Output) -> String {
 fn every_level_gives_an_object() {
     for (name, program) in all() {
         for opt_level in [OptLevel::O0, OptLevel::O1, OptLevel::O2, OptLevel::O3] {
-            let options = Options { opt_level, output: Output::Object, verify: true };
+            let options =
+                Options { opt_level, output: Output::Object, verify: true, sanitize: false };
             let object = compile(&program, options).unwrap_or_else(|e| panic!("{name}: {e}"));
             assert!(object.starts_with(b"\x7fELF"), "{name}");
         }

@@ -18,6 +18,7 @@ mod link;
 mod load;
 mod output;
 mod runs;
+mod sanitizer;
 mod state;
 mod testing;
 
@@ -342,7 +343,8 @@ fn codegen_options(output: Output, options: &Options) -> orion_codegen::Options 
         2 => OptLevel::O2,
         _ => OptLevel::O3,
     };
-    orion_codegen::Options { opt_level, output, verify: options.verify }
+    let sanitize = sanitizer::folder().is_some();
+    orion_codegen::Options { opt_level, output, verify: options.verify, sanitize }
 }
 
 /// Where an object or executable goes when the command line does not say: into the current folder,
@@ -367,6 +369,8 @@ fn link_failure(error: &LinkError) -> Diagnostic {
     match error {
         LinkError::NoLinker(_) => diagnostic(ErrorCode::E1005)
             .help("install a C compiler (`apt-get install gcc`), or name one by ORION_LINKER"),
+        LinkError::NoSanitizer(_) => diagnostic(ErrorCode::E1006)
+            .help("`./dev tsan` of Orion's repository makes that folder"),
         LinkError::Failed(_, said) => diagnostic(ErrorCode::E1006).note(said.clone()),
         LinkError::Temporary(_) => {
             diagnostic(ErrorCode::E1004).help("TMPDIR names the folder for temporary files")

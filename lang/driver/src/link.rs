@@ -8,13 +8,13 @@
 //! The linker is `$ORION_LINKER`, or `$CC`, or the first of `cc`, `gcc`, `clang` that exists. A C
 //! compiler is called and not `ld`, since it alone knows where the C library's start files lie.
 
-use crate::output;
+use crate::{output, sanitizer};
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The runtime as a static library, built by `build.rs`.
@@ -27,6 +27,8 @@ pub enum LinkError {
     NoLinker(Vec<String>),
     /// The linker ran and failed; holds its name and what it said.
     Failed(String, String),
+    /// The folder of the instrumented runtime lacks this file.
+    NoSanitizer(PathBuf),
     /// A temporary file could not be written.
     Temporary(io::Error),
     /// The executable could not be written.
@@ -40,6 +42,9 @@ impl fmt::Display for LinkError {
                 write!(f, "no linker was found: tried `{}`", tried.join("`, `"))
             }
             Self::Failed(linker, _) => write!(f, "linking with `{linker}` failed"),
+            Self::NoSanitizer(file) => {
+                write!(f, "`{}` is set, but there is no `{}`", sanitizer::VARIABLE, file.display())
+            }
             Self::Temporary(error) => write!(f, "cannot write a temporary file: {error}"),
             Self::Output(error) => write!(f, "cannot write the executable: {error}"),
         }
@@ -61,14 +66,25 @@ pub fn link_executable(objects: &[Vec<u8>], path: &Path) -> Result<(), LinkError
         fs::write(&object_path, object).map_err(LinkError::Temporary)?;
         arguments.push(object_path.into());
     }
-    fs::write(&runtime_path, RUNTIME).map_err(LinkError::Temporary)?;
-    arguments.push(runtime_path.into());
-    arguments.extend(FLAGS.iter().map(Into::into));
+    let mut flags = FLAGS.to_vec();
+    if let Some(folder) = sanitizer::folder() {
+        let instead = sanitizer::link_arguments(&folder).map_err(LinkError::NoSanitizer)?;
+        arguments.extend(instead.into_iter().map(Into::into));
+        // Its reports name functions and lines.
+        flags.retain(|&flag| flag != STRIP);
+    } else {
+        fs::write(&runtime_path, RUNTIME).map_err(LinkError::Temporary)?;
+        arguments.push(runtime_path.into());
+    }
+    arguments.extend(flags.iter().map(Into::into));
     arguments.push("-o".into());
     arguments.push(linked_path.clone().into());
     run_linker(&arguments)?;
     output::place_file(&linked_path, path).map_err(LinkError::Output)
 }
+
+/// Leaves out debug information.
+const STRIP: &str = "-Wl,--strip-debug";
 
 /// What the C compiler is told, and why.
 const FLAGS: &[&str] = &[
@@ -79,7 +95,7 @@ const FLAGS: &[&str] = &[
     // Libraries below that nothing refers to are not loaded at start.
     "-Wl,--as-needed",
     // The debug information of the C library's static parts is of no use to anyone.
-    "-Wl,--strip-debug",
+    STRIP,
     // Relocations are done at start and made read-only: an overwritten pointer crashes, and runs
     // nothing; no part of the stack is executable.
     "-Wl,-z,relro,-z,now,-z,noexecstack",

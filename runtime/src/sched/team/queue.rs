@@ -3,7 +3,7 @@
 //! The owner takes from the front; what it spawns goes there, behind what the same task has spawned before (a tree of tasks is walked depth first), what it
 //! wakes to the back. Nobody else touches the deque, so that as long as all workers are busy a task is made ready and run without an atomic operation.
 //! When somebody is hungry, the owner moves half of its tasks, from the back (of spawned tasks these are the oldest, with the most work below them), to
-//! its offer, which is under a lock and from which anybody takes. It looks whether somebody is hungry whenever a task becomes ready, and at ticks.
+//! its offer, which is under a lock and from which anybody takes; what is still there at the next tick it takes back. It looks whether somebody is hungry whenever a task becomes ready, and at ticks.
 
 use std::collections::VecDeque;
 
@@ -131,11 +131,7 @@ pub unsafe fn next(worker: *mut Worker) -> *mut Task {
             return task;
         }
         // Only the owner offers, so that nothing is overlooked.
-        if (*team).offer.is_empty() {
-            return NOBODY;
-        }
-        let own = &mut (*team).own;
-        Offer::with(&raw mut (*team).offer, |tasks| own.append(tasks));
+        take_back(worker);
         (*team).own.pop_front().unwrap_or(NOBODY)
     }
 }
@@ -173,6 +169,22 @@ unsafe fn offer_half(ctx: *mut Ctx, shared: &Shared) {
         {
             (*team).costs.wake();
             rest::wake_one(shared);
+        }
+    }
+}
+
+/// What this worker offers and nobody has taken becomes its own again: behind what is ready here, since the offer is looked at by those
+/// only who have nothing else, and all may be busy for ever.
+///
+/// # Safety
+/// `worker` is the caller's own.
+pub unsafe fn take_back(worker: *mut Worker) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let team = &raw mut (*worker).team;
+        if !(*team).offer.is_empty() {
+            let own = &mut (*team).own;
+            Offer::with(&raw mut (*team).offer, |tasks| own.append(tasks));
         }
     }
 }

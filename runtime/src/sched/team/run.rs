@@ -371,6 +371,7 @@ unsafe fn attend_now(worker: *mut Worker, shared: &Shared) {
             if (*team).ticks.is_multiple_of(BOUNDARY_TICKS) {
                 (*team).behind = (*team).own.len();
             }
+            queue::take_back(worker);
             queue::share(Worker::ctx(worker));
             give_spare_blocks(worker, shared);
             clock::fire_timers(Worker::ctx(worker));
