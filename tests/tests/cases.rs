@@ -13,7 +13,7 @@
 //! at each; one mode runs on several threads. What a program prints must be the same in all of them, and in all of them nothing may be
 //! alive at a normal end (`ORION_CHECK=leaks`).
 //!
-//! Where `ORION_TSAN` is set (`./dev tsan`) the tests are others: each program, instrumented for ThreadSanitizer, on 2 and 4 threads; it has failed when there is a report.
+//! Where `ORION_TSAN` is set (`./dev tsan`) the tests are others: each program, instrumented for ThreadSanitizer, on 2 and 4 threads; one has failed when there is a report.
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use orion_tests::compile::Compiler;

@@ -27,7 +27,10 @@ extern "C" fn on_signal(signal: libc::c_int) {
     let bit = if signal == libc::SIGQUIT { ATTEND_REPORT } else { ATTEND_STOP };
     // SAFETY: the worker lives as long as the process; only atomics and async-signal-safe calls are used.
     unsafe {
-        let shared = (*(*worker).world).shared.as_ref();
+        let saved = *libc::__errno_location();
+        // Acquire: it is made while signals come already, on another thread than the one that takes them.
+        let shared = AtomicPtr::from_ptr(&raw mut (*(*worker).world).shared);
+        let shared = shared.load(Ordering::Acquire).as_ref();
         let shared = shared.filter(|shared| shared.is_working.load(Ordering::Relaxed));
         let attention = shared.map_or(&(*worker).attention, |shared| &shared.attention);
         let before = attention.fetch_or(bit, Ordering::Relaxed);
@@ -45,7 +48,6 @@ extern "C" fn on_signal(signal: libc::c_int) {
                 }
             }
         }
-        let saved = *libc::__errno_location();
         wake();
         *libc::__errno_location() = saved;
     }

@@ -217,7 +217,9 @@ pub unsafe fn assemble(worker: *mut Worker, threads: usize) -> *mut Shared {
             spare_lists: AtomicUsize::new(0),
             spare: Mutex::new(Spare::default()),
         }));
-        (*world).shared = shared;
+        // Release: a signal handler looks there at any time.
+        std::sync::atomic::AtomicPtr::from_ptr(&raw mut (*world).shared)
+            .store(shared, std::sync::atomic::Ordering::Release);
         shared
     }
 }
