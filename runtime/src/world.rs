@@ -75,9 +75,9 @@ pub(crate) use list_remove;
 /// How often the world is still rebuilt under `ORION_FORCE=restore`.
 #[derive(Default)]
 pub struct RoundTrips {
-    /// Time that it has taken so far.
+    /// Time that it has taken all workers so far; counted by the first.
     pub spent: std::time::Duration,
-    /// Suspensions until the next one.
+    /// Suspensions of this worker until the next one that it asks for.
     pub skip: u64,
 }
 

@@ -198,8 +198,8 @@ pub unsafe fn run(worker: *mut Worker) -> Option<End> {
                     finish_orphans(worker);
                     return Some(End::Main);
                 }
-                if (*ctx).force == FORCE_RESTORE {
-                    round_trip(worker);
+                if (*ctx).force == FORCE_RESTORE && !skips_round_trip(worker) {
+                    round_trip(worker, Instant::now());
                 }
             }
         }
@@ -418,26 +418,33 @@ pub(super) unsafe fn save(world: *mut World) -> Result<(), crate::state::Refusal
 }
 
 /// `ORION_FORCE=restore`: the world becomes bytes and is rebuilt from them. Once that has taken a while (a large world costs time in proportion
-/// to its size), only every so many suspensions, ever fewer.
-pub(super) unsafe fn round_trip(worker: *mut Worker) {
+/// to its size), only every so many suspensions of a worker, ever fewer. `worker` asks for it, and has done so since `start`: where several run, bringing
+/// them to a halt counts as well.
+pub(super) unsafe fn round_trip(worker: *mut Worker, start: Instant) {
     // SAFETY: every task is suspended.
     unsafe {
-        let trips = &mut (*worker).round_trips;
-        if trips.skip > 0 {
-            trips.skip -= 1;
-            return;
-        }
-        let start = Instant::now();
         team::lists::gather((*worker).world);
         if let Err(message) = crate::state::roundtrip((*worker).world) {
             crate::output::emergency(format!("error: ORION_FORCE=restore: {message}\n"));
             crate::start::exit_now(ROUND_TRIP_STATUS);
         }
-        let trips = &mut (*worker).round_trips;
-        trips.spent += start.elapsed();
-        let excess_ms = trips.spent.saturating_sub(ROUND_TRIPS_FREE).as_millis() as u64;
-        trips.skip = excess_ms * excess_ms / 100;
+        let spent = &mut (*(*(*worker).world).worker).round_trips.spent;
+        *spent += start.elapsed();
+        let excess_ms = spent.saturating_sub(ROUND_TRIPS_FREE).as_millis() as u64;
+        (*worker).round_trips.skip = excess_ms * excess_ms / 100;
     }
+}
+
+/// Whether this suspension is one of those after which the world is not rebuilt.
+///
+/// # Safety
+/// `worker` is the caller's own.
+pub(super) unsafe fn skips_round_trip(worker: *mut Worker) -> bool {
+    // SAFETY: the caller's promise.
+    let trips = unsafe { &mut (*worker).round_trips };
+    let skips = trips.skip > 0;
+    trips.skip = trips.skip.saturating_sub(1);
+    skips
 }
 
 /// Exit status when a world does not survive its round trip.

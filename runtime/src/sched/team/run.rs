@@ -29,6 +29,7 @@ use crate::{
     sched::{
         self, ATTEND_BALANCE, ATTEND_CHECKPOINT, ATTEND_HALT, ATTEND_PAUSE, ATTEND_REPORT,
         ATTEND_STOP, ATTEND_TICK, End, ROUND, attend, dispatch, ops::limit_of, prepare, round_trip,
+        skips_round_trip,
     },
     world::Worker,
 };
@@ -320,12 +321,13 @@ unsafe fn work(worker: *mut Worker) {
                 done += 1;
                 if done == share {
                     rest::dismiss((*worker).world);
-                } else if forced(ctx) == 2 {
+                } else if forced(ctx) == 2 && !skips_round_trip(worker) {
+                    let start = Instant::now();
                     rest::halt(
                         worker,
                         || true,
                         || {
-                            round_trip((*(*worker).world).worker);
+                            round_trip(worker, start);
                             rest::adopt((*worker).world);
                             None
                         },
