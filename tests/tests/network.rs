@@ -35,19 +35,22 @@ impl Server {
 
     /// With all arguments.
     fn start_with(source: &str, way: &str, arguments: &[&str]) -> Self {
-        let mut child = Command::new(executable(source))
-            .args(arguments)
+        Self::of(Command::new(executable(source)).args(arguments).env("ORION_IO", way))
+    }
+
+    /// One that says where it listens, perhaps after something else.
+    fn of(command: &mut Command) -> Self {
+        let mut child = command
             .env_remove("ORION_FORCE")
-            .env("ORION_IO", way)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("the server starts");
-        let mut line = String::new();
-        let stdout = child.stdout.as_mut().expect("standard output is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("UTF-8");
-        let addr = line.trim().strip_prefix("listening on ").expect("an address").to_owned();
-        Self { child, addr }
+        let stdout = BufReader::new(child.stdout.as_mut().expect("standard output is piped"));
+        let addr = stdout
+            .lines()
+            .find_map(|line| Some(line.expect("UTF-8").strip_prefix("listening on ")?.to_owned()));
+        Self { child, addr: addr.expect("an address") }
     }
 
     fn connect(&self) -> TcpStream {
@@ -58,10 +61,20 @@ impl Server {
 
     /// The processor time that it has used itself, outside of the kernel.
     fn user_time(&self) -> Duration {
+        self.time_of(11)
+    }
+
+    /// All processor time that it has used.
+    fn processor_time(&self) -> Duration {
+        self.time_of(11) + self.time_of(12)
+    }
+
+    fn time_of(&self, field: usize) -> Duration {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
-        // The 14th field, in hundredths of a second; the second ends with the last parenthesis.
+        // In hundredths of a second; fields are counted from the one behind the last parenthesis.
         let behind = stat.rsplit_once(')').expect("a name").1;
-        let ticks: u64 = behind.split_whitespace().nth(11).and_then(|n| n.parse().ok()).expect("");
+        let ticks: u64 =
+            behind.split_whitespace().nth(field).and_then(|n| n.parse().ok()).expect("");
         Duration::from_millis(10 * ticks)
     }
 
@@ -78,7 +91,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.child.kill().expect("it runs");
+        // It may have ended.
+        let _ = self.child.kill();
         self.child.wait().expect("it ends");
     }
 }
@@ -639,6 +653,56 @@ fn each_line_is_written_once_whatever_happens() {
     assert!(kills > 3, "it was killed {kills} times only");
     for name in ["one.txt", "two.txt", "copy.txt"] {
         assert!(case.read(name) == lines, "{name} after {kills} kills");
+    }
+}
+
+/// A client's question to each server of `examples/`, and what its answer begins with.
+const SERVERS: [(&str, &[u8], &str); 3] = [
+    ("../examples/echo_server.or", b"hello\n", "hello"),
+    ("../examples/chat_server.or", b"me\n", "* welcome, me: 1 here"),
+    ("../examples/http_server.or", b"GET /greet HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK"),
+];
+
+#[test]
+fn servers_go_on_when_there_are_no_descriptors_left() {
+    for (source, question, answer) in SERVERS {
+        for way in WAYS {
+            let program = executable(source);
+            let mut command = Command::new("sh");
+            // The runtime raises the soft limit, not the hard one.
+            command.args(["-c", "ulimit -n 40 && exec \"$0\" 127.0.0.1:0"]).arg(program);
+            let server = Server::of(command.env("ORION_IO", way));
+            let clients: Vec<TcpStream> = (0..60).map(|_| server.connect()).collect();
+            let used = server.processor_time();
+            std::thread::sleep(Duration::from_millis(300));
+            let used = server.processor_time() - used;
+            assert!(used < Duration::from_millis(150), "{source} {way}: {used:?} of waiting");
+            drop(clients);
+            let mut client = BufReader::new(server.connect());
+            client.get_mut().write_all(question).expect("sent");
+            assert_eq!(line(&mut client), answer, "{source} {way}");
+        }
+    }
+}
+
+#[test]
+fn servers_that_are_resumed_listen_again() {
+    for (source, question, answer) in SERVERS {
+        for threads in ["1", "4"] {
+            let folder = TempDir::new().expect("a temporary folder");
+            for run in 0..2 {
+                let mut command = Command::new(executable(source));
+                command.arg("--state").arg(folder.path().join("state"));
+                let mut server = Server::of(command.args(["--threads", threads, "127.0.0.1:0"]));
+                let mut client = BufReader::new(server.connect());
+                client.get_mut().write_all(question).expect("sent");
+                assert_eq!(line(&mut client), answer, "{source} {threads}, run {run}");
+                let id = server.child.id().to_string();
+                assert!(Command::new("kill").arg(id).status().expect("kill runs").success());
+                let status = process::wait(&mut server.child, process::LIMIT).expect("it ends");
+                assert_eq!(process::status_code(status), 75, "{source} {threads}, run {run}");
+            }
+        }
     }
 }
 
