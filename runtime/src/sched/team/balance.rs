@@ -61,8 +61,8 @@ const LONG_DISPATCH: Duration = Duration::from_millis(1);
 
 /// With `Sharing::Changing`: dispatches of a worker after which the run changes, at first.
 const CHANGING_DISPATCHES: u64 = 8;
-/// As above: after so many changes there is one dispatch more, and ever more, since a change takes time in proportion to the number of tasks.
-const CHANGING_OFTEN: u64 = 64;
+/// Time that changing may take before it becomes ever rarer, since a change takes time in proportion to the number of tasks.
+const CHANGING_FREE: Duration = Duration::from_millis(500);
 
 /// What a worker counts. Written by the worker alone.
 #[derive(Default)]
@@ -211,8 +211,8 @@ pub struct Balance {
     pause: Duration,
     /// How long the last change to the team took.
     change: Duration,
-    /// How often the team has begun.
-    changes: u64,
+    /// How long all changes to the team took.
+    changes: Duration,
 }
 
 impl Balance {
@@ -230,7 +230,7 @@ impl Balance {
             next_trial: now,
             pause: PAUSE_MIN,
             change: Duration::ZERO,
-            changes: 0,
+            changes: Duration::ZERO,
         }
     }
 
@@ -268,7 +268,7 @@ impl Balance {
         self.is_trial = true;
         self.bad = 0;
         self.change = change;
-        self.changes += 1;
+        self.changes += change;
     }
 
     /// The first worker is alone again.
@@ -322,7 +322,8 @@ impl Balance {
     }
 
     fn changing_dispatches(&self) -> u64 {
-        CHANGING_DISPATCHES + self.changes * self.changes / CHANGING_OFTEN
+        let excess_ms = self.changes.saturating_sub(CHANGING_FREE).as_millis() as u64;
+        CHANGING_DISPATCHES + excess_ms * excess_ms
     }
 
     /// Dispatches after which a worker ends the team's work; 0: it does not by itself.
