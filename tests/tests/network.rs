@@ -535,6 +535,29 @@ fn a_pipe_that_nobody_reads_is_an_error_and_standard_output_ends_the_program() {
     }
 }
 
+#[test]
+fn pipes_that_nobody_serves_hold_up_nothing_and_can_be_cancelled() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let pipes = ["full", "empty", "alone"].map(|name| folder.path().join(name));
+    assert!(Command::new("mkfifo").args(&pipes).status().expect("mkfifo runs").success());
+    // Open for both ways, so that neither end waits for the other.
+    let ends: Vec<fs::File> = pipes[..2]
+        .iter()
+        .map(|pipe| fs::File::options().read(true).write(true).open(pipe).expect("opened"))
+        .collect();
+    for way in WAYS {
+        for threads in ["1", "4"] {
+            let mut command = Command::new(executable("network/pipes.or"));
+            command.args(["--threads", threads, "--"]).args(&pipes).env_remove("ORION_FORCE");
+            let seen = process::run(command.env("ORION_IO", way), b"").expect("it ends");
+            let expected = "others go on\nOk(())\nOk(())\n";
+            let seen_is = (seen.status, seen.stdout.as_str());
+            assert_eq!(seen_is, (0, expected), "{way} {threads}: {}", seen.describe());
+        }
+    }
+    drop(ends);
+}
+
 /// A program of `durability/` in a folder of its own.
 struct Durable {
     program: PathBuf,

@@ -114,7 +114,7 @@ impl Call {
             Self::Read { fd, offset: None, .. }
             | Self::Receive { fd, .. }
             | Self::Accept { fd, .. } => Some((*fd, false)),
-            Self::Send { fd, .. } => Some((*fd, true)),
+            Self::Send { fd, .. } | Self::Write { fd, offset: None, .. } => Some((*fd, true)),
             Self::Connect { fd, .. } => Some((fd.as_raw_fd(), true)),
             _ => None,
         }

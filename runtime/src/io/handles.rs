@@ -142,6 +142,16 @@ impl Handle {
         }
     }
 
+    /// A pipe or terminal that was opened here is waited for with epoll, and tried without blocking. (Standard input others may have, too.)
+    pub fn do_not_block(&self) {
+        if let (Some(fd), Kind::File(known)) = (&self.fd, &self.kind)
+            && !self.seeks
+            && !known.path.is_empty()
+        {
+            set_blocking(fd, false);
+        }
+    }
+
     /// Whether it is a connection or a listener.
     #[must_use]
     pub fn is_socket(&self) -> bool {
@@ -369,13 +379,25 @@ fn open_now(path: &str, flags: i64) -> Result<OwnedFd, String> {
     let path = std::ffi::CString::new(path).map_err(|error| error.to_string())?;
     // SAFETY: a valid path; the new descriptor is ours.
     unsafe {
-        let fd = libc::open(path.as_ptr(), system_flags(flags));
+        // The other end of a pipe may not be there: nothing else would go on meanwhile.
+        let fd = libc::open(path.as_ptr(), system_flags(flags) | libc::O_NONBLOCK);
         if fd < 0 {
             return match Failure::of_system(&std::io::Error::last_os_error()) {
                 Failure::Words(text) => Err(text),
                 Failure::Cancelled => Err(String::new()),
             };
         }
-        Ok(OwnedFd::from_raw_fd(fd))
+        let fd = OwnedFd::from_raw_fd(fd);
+        set_blocking(&fd, true);
+        Ok(fd)
+    }
+}
+
+fn set_blocking(fd: &OwnedFd, blocks: bool) {
+    // SAFETY: a valid descriptor, no pointers.
+    unsafe {
+        let flags = libc::fcntl(fd.as_raw_fd(), libc::F_GETFL);
+        let changed = if blocks { flags & !libc::O_NONBLOCK } else { flags | libc::O_NONBLOCK };
+        libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, changed);
     }
 }

@@ -103,6 +103,12 @@ impl Kernel {
         }
     }
 
+    /// After so long at most the kernel has to be entered again.
+    #[must_use]
+    pub fn patience(&self) -> Option<Duration> {
+        self.helpers.patience()
+    }
+
     /// Collects a call.
     ///
     /// # Safety
@@ -125,7 +131,11 @@ impl Kernel {
     pub fn cancel(&mut self, token: u64) {
         match &mut self.backend {
             Backend::Ring(ring) => ring.cancel(token),
-            Backend::Poll(poll) => poll.cancel(token, &mut self.early),
+            Backend::Poll(poll) => {
+                if !poll.cancel(token, &mut self.early) {
+                    self.helpers.cancel(token);
+                }
+            }
         }
     }
 
@@ -176,6 +186,7 @@ impl Kernel {
             entered?;
         }
         results.append(&mut self.early);
+        self.helpers.tend();
         self.helpers.take(results);
         match &mut self.backend {
             Backend::Ring(ring) => {
@@ -198,8 +209,11 @@ impl Kernel {
         self.stats.rounds += u64::from(wait.is_some() || self.has_queued());
         self.stats.calls += std::mem::take(&mut self.fresh);
         results.append(&mut self.early);
+        self.helpers.tend();
         self.helpers.take(results);
         let wait = if results.is_empty() { wait } else { None };
+        let patience = self.helpers.patience();
+        let wait = wait.map(|wait| patience.map_or(wait, |patience| wait.min(patience)));
         match &mut self.backend {
             Backend::Ring(ring) => {
                 ring.enter(wait, &mut self.stats.submissions, results)?;

@@ -428,6 +428,7 @@ pub unsafe fn round(ctx: *mut Ctx, wait_ns: Option<i64>) {
             Some(wait) if !io.watches_event => {
                 enter(kernel, None, &mut results);
                 if results.is_empty() {
+                    let wait = kernel.patience().map_or(wait, |patience| wait.min(patience));
                     let ns = i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX);
                     signals::wait_with(Some(kernel.fd()), ns);
                     enter(kernel, None, &mut results);
@@ -487,6 +488,12 @@ pub unsafe fn resume(ctx: *mut Ctx) {
         if std::mem::take(&mut io.reopen) {
             for (&id, handle) in io.handles.iter_mut() {
                 handle.reopen(id);
+            }
+            if io.handles.iter().any(|(_, handle)| handle.fd.is_some() && !handle.seeks) {
+                io.open_kernel();
+                if io.nonblocking {
+                    io.handles.iter().for_each(|(_, handle)| handle.do_not_block());
+                }
             }
         }
         for frame in std::mem::take(&mut io.restored) {

@@ -97,18 +97,19 @@ impl Poll {
         self.queued.push_back(token);
     }
 
-    /// Gives a call up that waits; one that a helper has goes on to its end.
-    pub fn cancel(&mut self, token: u64, results: &mut Vec<(u64, i32)>) {
+    /// Gives a call up that waits here; whether it did. Else a helper has it.
+    pub fn cancel(&mut self, token: u64, results: &mut Vec<(u64, i32)>) -> bool {
         if let Some(index) = self.queued.iter().position(|&queued| queued == token) {
             self.queued.remove(index);
         } else if let Some(Waiting { at: Some((fd, writes)), .. }) = self.calls.get(&token) {
             let (fd, writes) = (*fd, *writes);
             self.unwatch(token, fd, writes);
         } else {
-            return;
+            return false;
         }
         self.calls.remove(&token);
         results.push((token, -libc::ECANCELED));
+        true
     }
 
     /// Whether anything has been collected.
@@ -231,7 +232,7 @@ impl Poll {
                 helpers.push(token, &mut *call);
                 return true;
             };
-            // What may block is asked first: pipes and terminals are not ours to change.
+            // What may block is asked first: standard input is not ours to change.
             let blocks = matches!(*call, Call::Read { .. });
             let result =
                 if blocks && !is_ready(fd, writes) { -libc::EAGAIN } else { (*call).perform() };

@@ -226,11 +226,11 @@ pub unsafe fn what_to_wait_for(world: *mut World) -> (Option<RawFd>, Option<i64>
     unsafe {
         with(world, |io| {
             let fd = io.kernel.as_ref().map(Kernel::fd);
-            let until = io.deadlines.first().map(|(at, _)| {
-                let left = at.saturating_duration_since(Instant::now());
-                i64::try_from(left.as_nanos()).unwrap_or(i64::MAX)
-            });
-            (fd, until)
+            let until =
+                io.deadlines.first().map(|(at, _)| at.saturating_duration_since(Instant::now()));
+            let patience = io.kernel.as_ref().and_then(Kernel::patience);
+            let until = until.into_iter().chain(patience).min();
+            (fd, until.map(|left| i64::try_from(left.as_nanos()).unwrap_or(i64::MAX)))
         })
     }
 }

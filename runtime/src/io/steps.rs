@@ -176,7 +176,12 @@ impl Io {
                 let fd = unsafe { OwnedFd::from_raw_fd(result) };
                 let path = absolute(&self.jobs[index].order.text);
                 match Handle::of_file(fd, path, a) {
-                    Ok(handle) => done(self.handles.insert(handle)),
+                    Ok(handle) => {
+                        if self.nonblocking {
+                            handle.do_not_block();
+                        }
+                        done(self.handles.insert(handle))
+                    }
                     Err(failure) => Step::Done(Err(failure)),
                 }
             }
