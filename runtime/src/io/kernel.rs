@@ -48,23 +48,23 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Opens the way to the kernel. It watches one event descriptor (negative: none); helpers tell by another one that they are done.
+    /// Opens the way to the kernel. Whoever waits is woken by an event descriptor; helpers tell by it that they are done.
     ///
     /// # Errors
     /// When neither works, in words.
-    pub fn open(wish: Wish, watched: RawFd, event: RawFd) -> Result<Self, String> {
+    pub fn open(wish: Wish, event: RawFd) -> Result<Self, String> {
         raise_descriptor_limit();
         ignore_broken_pipes();
         let ring = if wish == Wish::Poll {
             Err(std::io::Error::from_raw_os_error(libc::ENOSYS))
         } else {
-            Ring::new(watched)
+            Ring::new(event)
         };
         let backend = match ring {
             Ok(ring) => Backend::Ring(Box::new(ring)),
             Err(error) if wish == Wish::Ring => return Err(format!("no io_uring: {error}")),
             Err(_) => {
-                let poll = Poll::new(watched).map_err(|error| format!("no epoll: {error}"))?;
+                let poll = Poll::new(event).map_err(|error| format!("no epoll: {error}"))?;
                 Backend::Poll(Box::new(poll))
             }
         };
@@ -77,6 +77,14 @@ impl Kernel {
             is_busy: false,
             stats: Stats::default(),
         })
+    }
+
+    /// Several workers use it from now on, or one does again. Where several do the event is left to the one of them that waits for it.
+    pub fn share(&mut self, is_shared: bool) {
+        match &mut self.backend {
+            Backend::Ring(ring) => ring.share(is_shared),
+            Backend::Poll(poll) => poll.share(is_shared),
+        }
     }
 
     /// The name of what carries calls out.

@@ -100,8 +100,8 @@ pub struct Io {
     ended: Vec<(*mut Frame, Outcome)>,
     /// Frames of a restored world whose operations begin again.
     restored: Vec<*mut Frame>,
-    /// Whether the kernel watches the event descriptor; else whoever waits in the kernel does.
-    watches_event: bool,
+    /// Several workers use it: whoever waits in the kernel watches the event descriptor himself.
+    is_shared: bool,
     /// Handles of a restored world are to be reopened.
     reopen: bool,
     /// The run has begun: handles are what they say.
@@ -133,7 +133,7 @@ impl Io {
             to_begin: VecDeque::new(),
             ended: Vec::new(),
             restored: Vec::new(),
-            watches_event: true,
+            is_shared: false,
             reopen: false,
             running: false,
             results: Vec::new(),
@@ -141,9 +141,12 @@ impl Io {
         }
     }
 
-    /// Whoever waits in the kernel watches the event descriptor himself.
-    pub fn leave_event_alone(&mut self) {
-        self.watches_event = false;
+    /// Several workers use it from now on, or one does again.
+    pub fn share(&mut self, is_shared: bool) {
+        self.is_shared = is_shared;
+        if let Some(kernel) = &mut self.kernel {
+            kernel.share(is_shared);
+        }
     }
 
     /// Whether an operation is under way: then the program is in no deadlock.
@@ -191,11 +194,12 @@ impl Io {
     fn open_kernel(&mut self) {
         if self.kernel.is_none() {
             let event = signals::event();
-            match Kernel::open(self.wish, if self.watches_event { event } else { -1 }, event) {
-                Ok(kernel) => {
+            match Kernel::open(self.wish, event) {
+                Ok(mut kernel) => {
+                    kernel.share(self.is_shared);
                     self.nonblocking = kernel.wants_nonblocking();
                     self.kernel = Some(kernel);
-                    if !self.watches_event {
+                    if self.is_shared {
                         // A worker that waits by now does not wait for this.
                         signals::wake();
                     }
@@ -418,23 +422,9 @@ pub unsafe fn round(ctx: *mut Ctx, wait_ns: Option<i64>) {
         // What has ended meanwhile has made tasks ready.
         let wait = wait.filter(|_| (*worker).head.ready.is_empty());
         let mut results = std::mem::take(&mut io.results);
-        let enter = |kernel: &mut Kernel, wait, results: &mut Vec<_>| {
-            if let Err(error) = kernel.enter(wait, results) {
-                crate::output::emergency(format!("error: {} fails: {error}\n", kernel.name()));
-                crate::start::exit_now(KERNEL_STATUS);
-            }
-        };
-        match wait {
-            Some(wait) if !io.watches_event => {
-                enter(kernel, None, &mut results);
-                if results.is_empty() {
-                    let wait = kernel.patience().map_or(wait, |patience| wait.min(patience));
-                    let ns = i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX);
-                    signals::wait_with(Some(kernel.fd()), ns);
-                    enter(kernel, None, &mut results);
-                }
-            }
-            wait => enter(kernel, wait, &mut results),
+        if let Err(error) = kernel.enter(wait, &mut results) {
+            crate::output::emergency(format!("error: {} fails: {error}\n", kernel.name()));
+            crate::start::exit_now(KERNEL_STATUS);
         }
         for (token, result) in results.drain(..) {
             io.completed(token, result);

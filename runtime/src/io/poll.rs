@@ -46,6 +46,8 @@ pub struct Poll {
     calls: BTreeMap<u64, Waiting>,
     watches: BTreeMap<RawFd, Watch>,
     event: i32,
+    /// The event is somebody else's to take.
+    is_shared: bool,
 }
 
 impl Poll {
@@ -74,11 +76,17 @@ impl Poll {
             calls: BTreeMap::new(),
             watches: BTreeMap::new(),
             event,
+            is_shared: false,
         };
         if event >= 0 {
             poll.control(libc::EPOLL_CTL_ADD, event, libc::EPOLLIN as u32, EVENT)?;
         }
         Ok(poll)
+    }
+
+    /// Whether the event is somebody else's to take.
+    pub fn share(&mut self, is_shared: bool) {
+        self.is_shared = is_shared;
     }
 
     fn control(&self, what: i32, fd: RawFd, events: u32, token: u64) -> io::Result<()> {
@@ -158,7 +166,9 @@ impl Poll {
         for event in &events[..count as usize] {
             let (token, bits) = (event.u64, event.events);
             if token == EVENT {
-                super::drain_event(self.event);
+                if !self.is_shared {
+                    super::drain_event(self.event);
+                }
                 continue;
             }
             self.ready(token as RawFd, bits, helpers, results);

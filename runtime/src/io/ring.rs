@@ -29,6 +29,8 @@ pub struct Ring {
     event: i32,
     /// The event descriptor is being watched.
     watched: bool,
+    /// The event is somebody else's to take.
+    is_shared: bool,
     /// The kernel did not take everything, as it was when results were taken last.
     is_left: bool,
 }
@@ -40,7 +42,7 @@ impl Ring {
         self.ring.as_raw_fd()
     }
 
-    /// A ring that watches an event descriptor (negative: none).
+    /// A ring that watches an event descriptor (negative: none) while it waits.
     ///
     /// # Errors
     /// Where the kernel refuses: none there, forbidden, or one that cannot wait with a timeout.
@@ -62,7 +64,19 @@ impl Ring {
         if !needed.iter().all(|&code| probe.is_supported(code)) {
             return Err(io::Error::from_raw_os_error(libc::ENOSYS));
         }
-        Ok(Self { ring, queued: VecDeque::new(), event, watched: false, is_left: false })
+        Ok(Self {
+            ring,
+            queued: VecDeque::new(),
+            event,
+            watched: false,
+            is_shared: false,
+            is_left: false,
+        })
+    }
+
+    /// Whether the event is somebody else's to take.
+    pub fn share(&mut self, is_shared: bool) {
+        self.is_shared = is_shared;
     }
 
     /// Collects a call.
@@ -165,7 +179,9 @@ impl Ring {
                 CANCEL => {}
                 EVENT => {
                     self.watched = false;
-                    super::drain_event(self.event);
+                    if !self.is_shared {
+                        super::drain_event(self.event);
+                    }
                 }
                 token => results.push((token, entry.result())),
             }

@@ -545,6 +545,7 @@ pub unsafe fn begin(shared: &Shared) {
         for count in [&shared.idle, &shared.hungry, &shared.searching] {
             count.store(0, Ordering::Relaxed);
         }
+        (*(*first).world).io.share(true);
         shared.io_jobs.store((*(*first).world).io.job_count(), Ordering::Relaxed);
         shared.waits_until.store(i64::MIN, Ordering::Relaxed);
         // From here on signals go to all; one that came before stays asked for.
@@ -568,6 +569,7 @@ pub unsafe fn end(shared: &Shared) -> (Option<End>, bool) {
         let asked = shared.attention.swap(0, Ordering::SeqCst);
         (*first).attention.fetch_and(!ATTEND_HALT, Ordering::Relaxed);
         (*first).attention.fetch_or(asked, Ordering::Relaxed);
+        (*(*first).world).io.share(false);
         gather(shared);
         let mut rest = lock(shared);
         (rest.end.take(), rest.main_done)

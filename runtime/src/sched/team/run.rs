@@ -94,7 +94,6 @@ pub unsafe fn run(
             return sched::run(worker).unwrap_or(End::Main);
         }
         let world = (*worker).world;
-        (*world).io.leave_event_alone();
         let shared = &*assemble(worker, threads);
         (*worker).team.thread = Some(thread::current());
         (*worker).team.costs.adopt_thread();
