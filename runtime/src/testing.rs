@@ -3,7 +3,10 @@
 //! A body is a closure over [`Cx`] that is called at each resumption and says how it goes on ([`Flow`]). Its frame has sixteen slots of eight bytes behind
 //! the result, then room for wait nodes. Descriptors are leaked: tests are short.
 
-use std::{cell::RefCell, ptr::null};
+use std::{
+    cell::RefCell,
+    ptr::{null, null_mut},
+};
 
 use orion_abi::{
     ArmDesc, Ctx, FnDesc, Frame, PointDesc, ProgramDesc, Site, SlotDesc, StaticStr, TypeDesc,
@@ -13,14 +16,20 @@ use orion_abi::{
         SLOT_DEST, SLOT_LIVE, TYPE_NEEDS_DROP, TypeKind,
     },
     frame::{FRAME_ENDED, FRAME_RESULT_OFFSET, FRAME_WAITING, HANDLE_TO_PROMISE_BYTES},
-    outcome::{STATUS_RETURNED, STATUS_UNWINDING},
+    outcome::{OUTCOME_BLOCK, OUTCOME_UNWIND, STATUS_RETURNED, STATUS_UNWINDING},
 };
 use orion_fast::blocks::orion_frame_alloc;
 
 use crate::{
     config::{Config, Force, Sharing},
     heap::text,
-    sched::{self, End, park::orion_park},
+    sched::{
+        self, End,
+        join::orion_try_join,
+        ops::orion_try_sleep,
+        park::orion_park,
+        scopes::{orion_scope_enter, orion_spawn, orion_try_scope_cancel, orion_try_scope_exit},
+    },
     world::{Worker, World, extra_if},
 };
 
@@ -303,7 +312,7 @@ unsafe fn orion_park_callee(ctx: *mut Ctx, callee: *mut Frame) {
 }
 
 /// A place in a made-up file.
-pub fn site(function: &'static str, line: u32) -> Site {
+pub const fn site(function: &'static str, line: u32) -> Site {
     Site { function: StaticStr::new(function), file: StaticStr::new("test.or"), line, column: 1 }
 }
 
@@ -426,7 +435,7 @@ pub unsafe fn run_world(world: *mut World, stack_bytes: usize) -> Ran {
                 if u32::from((*root).status) == STATUS_RETURNED {
                     result = *root.cast::<u8>().add(FRAME_RESULT_OFFSET).cast::<i64>();
                     orion_fast::blocks::orion_frame_free(Worker::ctx(worker), root);
-                    (*world).main = std::ptr::null_mut();
+                    (*world).main = null_mut();
                     crate::world::free_task(Worker::ctx(worker), main);
                     let leaks = crate::heap::check::leaks(worker);
                     assert_eq!(leaks, None, "everything is dropped at the end");
@@ -477,4 +486,104 @@ pub fn program() -> *const ProgramDesc {
 /// The function declared as number `index` on this thread.
 pub fn nth(index: usize) -> &'static Body {
     BODIES.with_borrow(|bodies| bodies[index])
+}
+
+/// Opens a scope into slot `index`.
+pub fn enter(cx: &Cx, index: usize) {
+    *cx.slot::<*mut u8>(index) = unsafe { orion_scope_enter(cx.ctx) };
+}
+
+/// Drops the counted value in slot `index`.
+pub fn drop_slot(cx: &Cx, index: usize, ty: &'static TypeDesc) {
+    unsafe { crate::heap::drop::drop_value(cx.ctx, cx.address(index), ty) };
+}
+
+/// A channel into slot `index`.
+pub fn make_chan(cx: &Cx, index: usize, cap: i64, elem: &'static TypeDesc) {
+    let site = Box::leak(Box::new(site("main", 1)));
+    let status = unsafe {
+        crate::export::chans::orion_chan_new(cx.ctx, cap, elem, site, cx.address(index).cast())
+    };
+    assert_eq!(status, 0);
+}
+
+/// Counts the object in slot `index` once more.
+pub fn share(cx: &Cx, index: usize) -> *mut u8 {
+    let object = *cx.slot::<*mut u8>(index);
+    unsafe { orion_fast::count::retain(object) };
+    object
+}
+
+/// Spawns a function into the scope in slot `scope` with arguments in its first slots; the handle into slot `handle`.
+pub fn spawn(cx: &Cx, body: &Body, scope: usize, handle: Option<usize>, name: &str, args: &[u64]) {
+    let frame = frame_of(cx, body);
+    for (index, &argument) in args.iter().enumerate() {
+        set(frame, index, argument);
+    }
+    let site = Box::leak(Box::new(site("main", 100)));
+    unsafe {
+        let name = if name.is_empty() { null_mut() } else { text::new(cx.ctx, name) };
+        let out = handle.map_or(null_mut(), |index| cx.address(index).cast());
+        let scope = *cx.slot::<*mut u8>(scope);
+        assert_eq!(orion_spawn(cx.ctx, frame, scope, name, site, out), 0);
+    }
+}
+
+/// A point that waits for a scope's end, the normal way.
+pub fn exit_point(scope: usize) -> Point {
+    point(PointKind::ScopeExit, "").scope(scope)
+}
+
+/// The early way.
+pub fn cancel_point(scope: usize) -> Point {
+    point(PointKind::ScopeCancel, "").scope(scope)
+}
+
+/// Waits for the end of the scope in a slot, the normal way: first half.
+pub fn try_exit(cx: &Cx, scope: usize) -> u32 {
+    unsafe { orion_try_scope_exit(cx.ctx, *cx.slot::<*mut u8>(scope)) }
+}
+
+/// The early way: first half.
+pub fn try_cancel_scope(cx: &Cx, scope: usize) -> u32 {
+    unsafe { orion_try_scope_cancel(cx.ctx, *cx.slot::<*mut u8>(scope)) }
+}
+
+/// Joins the task in slot `task`, its value into slot `to`: first half.
+pub fn try_join(cx: &Cx, task: usize, to: usize) -> u32 {
+    let outcome = unsafe { orion_try_join(cx.ctx, *cx.slot::<*mut u8>(task), cx.address(to)) };
+    if outcome != OUTCOME_BLOCK {
+        *cx.slot::<*mut u8>(task) = null_mut();
+    }
+    outcome
+}
+
+/// A body that only sleeps and then returns a number; slot 0: how long, slot 1: the number.
+pub fn sleeper() -> &'static Body {
+    function(
+        "sleeper",
+        &I64,
+        vec![
+            point(PointKind::Start, "").live("d", &DURATION, 0).live("n", &I64, 1),
+            point(PointKind::Sleep, "").after(0).live("n", &I64, 1),
+        ],
+        |cx| {
+            let outcome = match cx.at() {
+                0 => unsafe { orion_try_sleep(cx.ctx, *cx.slot::<i64>(0)) },
+                _ => cx.outcome(),
+            };
+            match outcome {
+                OUTCOME_BLOCK => Flow::Park(1),
+                OUTCOME_UNWIND => {
+                    cx.println(&format!("sleeper {} cancelled", cx.slot::<i64>(1)));
+                    Flow::Unwind
+                }
+                _ => {
+                    cx.println(&format!("sleeper {} woke", cx.slot::<i64>(1)));
+                    *cx.result::<i64>() = *cx.slot::<i64>(1);
+                    Flow::Return
+                }
+            }
+        },
+    )
 }

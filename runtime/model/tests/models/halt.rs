@@ -1,0 +1,26 @@
+//! Halting the world: all workers come to stand, one works on the world alone, and all go on.
+//!
+//! Property: while somebody works on a halted world nobody else touches it, and nothing ready is lost over it. Under `ORION_FORCE=restore` every dispatch
+//! ends so, and the world is made anew from its bytes each time.
+
+use super::*;
+
+/// Every dispatch halts the world and rebuilds it.
+fn rebuilt(declare: impl Fn(), result: i64) {
+    Model { iterations: ITERATIONS / 10, threads: 2, force: Force::Restore }.explore(
+        declare,
+        move |ran| {
+            assert_eq!((ran.end.as_str(), ran.result), ("returned", result));
+        },
+    );
+}
+
+#[test]
+fn the_world_is_rebuilt_between_dispatches() {
+    rebuilt(|| super::chans::relayed(0, 1), 1111);
+}
+
+#[test]
+fn timers_and_selects_survive() {
+    rebuilt(|| super::select::among_two(true), 1111);
+}
