@@ -7,6 +7,9 @@ pub const SEARCH_ROUNDS: u32 = 200;
 /// Pauses between two of them.
 pub const SEARCH_PAUSES: u32 = 30;
 
+/// Where a run changes between one worker and all for a test: dispatches of a worker after which it does, at first.
+pub const CHANGING_DISPATCHES: u64 = 8;
+
 /// Locks that put threads to sleep.
 pub mod sync {
     pub use std::sync::{Barrier, Condvar, Mutex, MutexGuard};
@@ -16,7 +19,7 @@ pub mod sync {
 pub mod thread {
     pub use std::{
         hint::spin_loop,
-        thread::{Builder, JoinHandle, Thread, current, park, park_timeout, yield_now},
+        thread::{Builder, JoinHandle, Thread, current, park, park_timeout, sleep, yield_now},
     };
 }
 

@@ -150,8 +150,11 @@ impl Point {
         });
         self
     }
-    /// A variable that lives across it.
+    /// A variable that lives across it. (An arm may have said so of a slot already.)
     pub fn live(self, name: &'static str, ty: &'static TypeDesc, index: usize) -> Self {
+        if self.slots.iter().any(|slot| slot.offset == offset(index)) {
+            return self;
+        }
         self.slot(name, ty, index, SLOT_LIVE, 0)
     }
     fn arm(
@@ -432,18 +435,19 @@ pub unsafe fn run_world(world: *mut World, stack_bytes: usize) -> Ran {
             End::Main => {
                 let main = (*world).main;
                 let root = (*main).leaf;
-                if u32::from((*root).status) == STATUS_RETURNED {
+                let text = if u32::from((*root).status) == STATUS_RETURNED {
                     result = *root.cast::<u8>().add(FRAME_RESULT_OFFSET).cast::<i64>();
-                    orion_fast::blocks::orion_frame_free(Worker::ctx(worker), root);
-                    (*world).main = null_mut();
-                    crate::world::free_task(Worker::ctx(worker), main);
-                    let leaks = crate::heap::check::leaks(worker);
-                    assert_eq!(leaks, None, "everything is dropped at the end");
                     String::from("returned")
                 } else {
                     let panic = extra_if(main).and_then(|extra| extra.panic.take());
                     crate::report::panic(&panic.expect("an unwinding task has a cause"))
-                }
+                };
+                orion_fast::blocks::orion_frame_free(Worker::ctx(worker), root);
+                (*world).main = null_mut();
+                crate::world::free_task(Worker::ctx(worker), main);
+                let leaks = crate::heap::check::leaks(worker);
+                assert_eq!(leaks, None, "everything is dropped at the end");
+                text
             }
             End::Deadlock => {
                 let text = crate::report::deadlock(world);

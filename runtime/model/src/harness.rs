@@ -14,9 +14,10 @@ use shuttle::{
 
 use crate::{
     blocks, clock,
-    config::{Config, Force},
+    config::{Config, Force, Sharing},
     os::event,
     sched,
+    sync::PARALLEL,
     testing::{Ran, program, run_world, set_bodies},
     world::{Worker, World},
 };
@@ -37,6 +38,8 @@ pub struct Model {
     pub iterations: usize,
     /// Workers.
     pub threads: u32,
+    /// From the beginning, or changing between one and all.
+    pub sharing: Sharing,
     /// Forced suspensions.
     pub force: Force,
 }
@@ -85,6 +88,10 @@ pub fn on_team(
             let world = Box::into_raw(World::new(std::ptr::null(), worker, config));
             (*worker).world = world;
             let shared = sched::team::assemble(worker, threads);
+            for &each in &(*shared).workers {
+                (*each).head.ctx.force |= PARALLEL;
+            }
+            sched::team::rest::begin(&*shared);
             let all: Vec<usize> = (*shared).workers.iter().map(|&worker| worker as usize).collect();
             let others: Vec<_> = (0..threads)
                 .map(|index| {
@@ -132,7 +139,13 @@ impl Model {
     fn execute(self, program: usize) -> Ran {
         clock::reset();
         let seed = Some(shuttle::rand::thread_rng().next_u64());
-        let config = Config { force: self.force, seed, threads: self.threads, ..Config::default() };
+        let config = Config {
+            force: self.force,
+            seed,
+            threads: self.threads,
+            sharing: self.sharing,
+            ..Config::default()
+        };
         // SAFETY: the world and its workers are this execution's; when it has run they are nobody's.
         unsafe {
             let worker = Box::into_raw(Worker::new());

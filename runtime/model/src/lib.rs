@@ -37,7 +37,7 @@ pub mod config;
 pub mod export;
 #[path = "../../src/frames.rs"]
 pub mod frames;
-#[path = "../../src/generator.rs"]
+#[path = "../../src/generator/mod.rs"]
 pub mod generator;
 #[path = "../../src/heap/mod.rs"]
 pub mod heap;

@@ -13,6 +13,9 @@ pub const SEARCH_ROUNDS: u32 = 1;
 /// Pauses between two of them.
 pub const SEARCH_PAUSES: u32 = 0;
 
+/// Dispatches of a worker after which a run changes between one worker and all.
+pub const CHANGING_DISPATCHES: u64 = 2;
+
 static WORD: AtomicBool = AtomicBool::new(false);
 
 /// Another thread may come between here.
@@ -24,7 +27,7 @@ pub fn step() {
 pub mod sync {
     use std::{
         ops::{Deref, DerefMut},
-        sync::LockResult,
+        sync::{LockResult, TryLockError, TryLockResult},
         time::Duration,
     };
 
@@ -54,6 +57,19 @@ pub mod sync {
         /// None: a panic ends the execution.
         pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
             Ok(MutexGuard { of: self, inner: Some(take(self.0.lock())) })
+        }
+    }
+
+    impl<T> Mutex<T> {
+        /// As `std`'s.
+        ///
+        /// # Errors
+        /// When somebody has the lock.
+        pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
+            match self.0.try_lock() {
+                Ok(inner) => Ok(MutexGuard { of: self, inner: Some(inner) }),
+                Err(_) => Err(TryLockError::WouldBlock),
+            }
         }
     }
 
@@ -174,6 +190,11 @@ pub mod thread {
 
     /// May end at any moment.
     pub fn park_timeout(_: Duration) {
+        yield_now();
+    }
+
+    /// As above.
+    pub fn sleep(_: Duration) {
         yield_now();
     }
 }

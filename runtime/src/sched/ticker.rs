@@ -9,13 +9,13 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread::{self, Thread},
     time::Duration,
 };
 
 use orion_fast::sync::is_parallel;
 
 use crate::{
+    os::thread::{self, Thread},
     sched::{ATTEND_BALANCE, ATTEND_TICK, ops::limit_of},
     world::Worker,
 };

@@ -93,6 +93,8 @@ pub unsafe fn restore(
         restore.finish_scopes();
         restore.line_up();
         restore.globals();
+        // Made by one of several workers they stand in its own lists.
+        crate::sched::team::lists::gather(world);
     }
     Ok(())
 }

@@ -188,9 +188,10 @@ fn contested(cap: i64) {
 fn everybody_learns_of_the_end_once() {
     // Under forced suspensions the last loop of main would suspend.
     for cap in [0, 1] {
-        Model { iterations: ITERATIONS, threads: 2, force: Force::None }.explore(
-            || contested(cap),
-            |ran| assert_eq!((ran.end.as_str(), ran.result), ("returned", 0)),
-        );
+        Model { iterations: ITERATIONS, threads: 2, sharing: Sharing::Always, force: Force::None }
+            .explore(
+                || contested(cap),
+                |ran| assert_eq!((ran.end.as_str(), ran.result), ("returned", 0)),
+            );
     }
 }

@@ -7,12 +7,15 @@ use super::*;
 
 /// Every dispatch halts the world and rebuilds it.
 fn rebuilt(declare: impl Fn(), result: i64) {
-    Model { iterations: ITERATIONS / 10, threads: 2, force: Force::Restore }.explore(
-        declare,
-        move |ran| {
-            assert_eq!((ran.end.as_str(), ran.result), ("returned", result));
-        },
-    );
+    Model {
+        iterations: ITERATIONS / 10,
+        threads: 2,
+        sharing: Sharing::Always,
+        force: Force::Restore,
+    }
+    .explore(declare, move |ran| {
+        assert_eq!((ran.end.as_str(), ran.result), ("returned", result));
+    });
 }
 
 #[test]

@@ -18,7 +18,7 @@ mod select;
 use orion_abi::outcome::OUTCOME_BLOCK;
 use orion_model::{
     chan::Chan,
-    config::Force,
+    config::{Force, Sharing},
     frames::point_of,
     harness::Model,
     sched::park::node_of,
@@ -27,6 +27,9 @@ use orion_model::{
 
 /// Both ways: operations that are tried first, and such that always suspend.
 const FORCES: [Force; 2] = [Force::None, Force::Suspend];
+
+/// Both ways: all workers from the beginning, and a run that changes between one and all.
+const SHARINGS: [Sharing; 2] = [Sharing::Always, Sharing::Changing];
 
 /// Schedules of each kind and mode in an ordinary run of the tests.
 const ITERATIONS: usize = 300;
@@ -44,8 +47,11 @@ fn ends(
     declare: impl Fn() + Copy,
     check: impl Fn(&Ran) + Clone + Send + Sync + 'static,
 ) {
-    for force in FORCES {
-        Model { iterations: ITERATIONS, threads, force }.explore(declare, check.clone());
+    for sharing in SHARINGS {
+        for force in FORCES {
+            let model = Model { iterations: ITERATIONS, threads, sharing, force };
+            model.explore(declare, check.clone());
+        }
     }
 }
 

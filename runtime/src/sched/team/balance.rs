@@ -20,6 +20,7 @@ use orion_fast::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use super::Shared;
 use crate::{
     config::Sharing,
+    os::CHANGING_DISPATCHES,
     world::{Worker, World},
 };
 
@@ -59,9 +60,7 @@ const CHANGE_SHARE: u32 = 25;
 /// A dispatch that takes so long has no use for talk.
 const LONG_DISPATCH: Duration = Duration::from_millis(1);
 
-/// With `Sharing::Changing`: dispatches of a worker after which the run changes, at first.
-const CHANGING_DISPATCHES: u64 = 8;
-/// Time that changing may take before it becomes ever rarer, since a change takes time in proportion to the number of tasks.
+/// Time that changing, with `Sharing::Changing`, may take before it becomes ever rarer, since a change takes time in proportion to the number of tasks.
 const CHANGING_FREE: Duration = Duration::from_millis(500);
 
 /// What a worker counts. Written by the worker alone.
