@@ -33,6 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("orion-fast", &["orion-abi"]),
     ("orion-format", &[]),
     ("orion-runtime", &["orion-abi", "orion-fast", "orion-format"]),
+    ("orion-model", &["orion-abi", "orion-format"]),
     ("orion-tests", &["orionc"]),
 ];
 
