@@ -7,6 +7,8 @@ pub const SEARCH_ROUNDS: u32 = 200;
 /// Pauses between two of them.
 pub const SEARCH_PAUSES: u32 = 30;
 
+/// Ready tasks that a worker does not offer to others: it is about to run them, and has their values in the cache.
+pub const KEPT: usize = 1;
 /// Where a run changes between one worker and all for a test: dispatches of a worker after which it does, at first.
 pub const CHANGING_DISPATCHES: u64 = 8;
 

@@ -13,6 +13,8 @@ pub const SEARCH_ROUNDS: u32 = 1;
 /// Pauses between two of them.
 pub const SEARCH_PAUSES: u32 = 0;
 
+/// Ready tasks that a worker does not offer to others. None here: also of two tasks each runs anywhere.
+pub const KEPT: usize = 0;
 /// Dispatches of a worker after which a run changes between one worker and all.
 pub const CHANGING_DISPATCHES: u64 = 2;
 

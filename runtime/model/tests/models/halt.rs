@@ -6,16 +6,16 @@
 use super::*;
 
 /// Every dispatch halts the world and rebuilds it.
-fn rebuilt(declare: impl Fn(), result: i64) {
-    Model {
-        iterations: ITERATIONS / 10,
-        threads: 2,
-        sharing: Sharing::Always,
-        force: Force::Restore,
+fn rebuilt(declare: impl Fn() + Copy, result: i64) {
+    for threads in [2, 3] {
+        for sharing in SHARINGS {
+            let iterations = ITERATIONS / 5;
+            Model { iterations, threads, sharing, force: Force::Restore }
+                .explore(declare, move |ran| {
+                    assert_eq!((ran.end.as_str(), ran.result), ("returned", result))
+                });
+        }
     }
-    .explore(declare, move |ran| {
-        assert_eq!((ran.end.as_str(), ran.result), ("returned", result));
-    });
 }
 
 #[test]

@@ -16,6 +16,7 @@ use orion_fast::{
 
 use super::{NOBODY, Shared, Team, rest, shared_of};
 use crate::{
+    os::KEPT,
     sched::set_state,
     world::{Worker, worker_of, world_of},
 };
@@ -136,7 +137,7 @@ pub unsafe fn next(worker: *mut Worker) -> *mut Task {
     }
 }
 
-/// Offers a part of what is ready here, if somebody is hungry and has not been offered anything yet. One task stays: this worker runs it next.
+/// Offers a part of what is ready here, if somebody is hungry and has not been offered anything yet. One task stays ([`KEPT`]): this worker runs it next.
 ///
 /// # Safety
 /// `ctx` is the caller's own.
@@ -145,7 +146,7 @@ pub unsafe fn share(ctx: *mut Ctx) {
     // SAFETY: several workers run.
     unsafe {
         let shared = shared_of(world_of(ctx));
-        if shared.hungry.load(Ordering::Relaxed) > 0 && (*team_of(ctx)).own.len() > 1 {
+        if shared.hungry.load(Ordering::Relaxed) > 0 && (*team_of(ctx)).own.len() > KEPT {
             offer_half(ctx, shared);
         }
     }
@@ -158,7 +159,7 @@ unsafe fn offer_half(ctx: *mut Ctx, shared: &Shared) {
         let team = team_of(ctx);
         if (*team).offer.is_empty() {
             let own = &mut (*team).own;
-            let count = (own.len() / 2).min(OFFER_MAX);
+            let count = (own.len() - KEPT).div_ceil(2).min(OFFER_MAX);
             let from = own.len() - count;
             Offer::with(&raw mut (*team).offer, |tasks| tasks.extend(own.drain(from..)));
         }

@@ -382,7 +382,8 @@ pub unsafe fn halt(
         let others = shared.workers.len() - 1;
         poison(shared, ATTEND_HALT);
         while rest.halted + shared.idle.load(Ordering::Relaxed) < others {
-            if rest.exiting {
+            // Who has ended the run meanwhile has left its loop, and does not come to stand.
+            if rest.exiting || shared.over.load(Ordering::Relaxed) {
                 rest.halting = false;
                 shared.resumed.notify_all();
                 return;
