@@ -7,6 +7,9 @@
 //!
 //! [`harness`] runs a small program (functions by hand, as in the runtime's own tests) on several workers under many schedules.
 
+// The unit tests within the sources are the runtime's.
+#![cfg(not(test))]
+
 extern crate self as orion_fast;
 
 // What differs.

@@ -11,7 +11,7 @@ use shuttle::sync::atomic::{AtomicBool, Ordering};
 /// Rounds of looking for work before a worker rests.
 pub const SEARCH_ROUNDS: u32 = 1;
 /// Pauses between two of them.
-pub const SEARCH_PAUSES: u32 = 0;
+pub const SEARCH_PAUSES: u32 = 1;
 
 /// Ready tasks that a worker does not offer to others. None here: also of two tasks each runs anywhere.
 pub const KEPT: usize = 0;

@@ -145,7 +145,7 @@ fn asked_by_two() {
         }
         if cx.at() == 1 {
             unsafe {
-                orion_model::sched::scopes::orion_cancel_scope(cx.ctx, *cx.slot::<*mut u8>(0))
+                orion_model::sched::scopes::orion_cancel_scope(cx.ctx, *cx.slot::<*mut u8>(0));
             };
             if try_exit(cx, 0) == OUTCOME_BLOCK {
                 return Flow::Park(2);
@@ -160,7 +160,9 @@ fn asked_by_two() {
     waiter();
     let points = vec![point(PointKind::Start, "").live("s", &SCOPE, 0)];
     function("asker", &I64, points, |cx| {
-        unsafe { orion_model::sched::scopes::orion_cancel_scope(cx.ctx, *cx.slot::<*mut u8>(0)) };
+        unsafe {
+            orion_model::sched::scopes::orion_cancel_scope(cx.ctx, *cx.slot::<*mut u8>(0));
+        };
         drop_slot(cx, 0, &SCOPE);
         Flow::Return
     });
@@ -185,7 +187,7 @@ fn sleepers() {
         }
         if cx.at() == 1 {
             unsafe {
-                orion_model::sched::scopes::orion_cancel_scope(cx.ctx, *cx.slot::<*mut u8>(0))
+                orion_model::sched::scopes::orion_cancel_scope(cx.ctx, *cx.slot::<*mut u8>(0));
             };
             if try_exit(cx, 0) == OUTCOME_BLOCK {
                 return Flow::Park(2);

@@ -10,20 +10,20 @@ fn rebuilt(declare: impl Fn() + Copy, result: i64) {
     for threads in [2, 3] {
         for sharing in SHARINGS {
             let iterations = ITERATIONS / 5;
-            Model { iterations, threads, sharing, force: Force::Restore }
-                .explore(declare, move |ran| {
-                    assert_eq!((ran.end.as_str(), ran.result), ("returned", result))
-                });
+            let model = Model { iterations, threads, sharing, force: Force::Restore };
+            model.explore(declare, move |ran| {
+                assert_eq!((ran.end.as_str(), ran.result), ("returned", result));
+            });
         }
     }
 }
 
 #[test]
 fn the_world_is_rebuilt_between_dispatches() {
-    rebuilt(|| super::chans::relayed(0, 1), 1111);
+    rebuilt(|| chans::relayed(0, 1), 1111);
 }
 
 #[test]
 fn timers_and_selects_survive() {
-    rebuilt(|| super::select::among_two(true), 1111);
+    rebuilt(|| select::among_two(true), 1111);
 }

@@ -116,7 +116,7 @@ fn stuck() {
         drop_chan(cx, 0);
         Flow::Return
     });
-    super::chans::sender();
+    chans::sender();
 }
 
 #[test]
