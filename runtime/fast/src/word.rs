@@ -114,6 +114,17 @@ pub fn unlock_end(end: &AtomicU8, reached: bool) {
     end.store(if reached { END_REACHED } else { END_OPEN }, Ordering::Release);
 }
 
+/// Waits until nobody has locked the end of a task: of one that has just been detached, whoever did that still holds it, and the task may go only then.
+#[inline(always)]
+pub fn await_end(end: &AtomicU8, relax: impl Fn(u32)) {
+    let mut spins = 0;
+    // Acquire: what was done under the lock is over.
+    while end.load(Ordering::Acquire) == END_LOCKED {
+        spins += 1;
+        relax(spins);
+    }
+}
+
 /// Whether a task has ended, and all that it did is seen.
 #[inline(always)]
 pub fn has_ended(end: &AtomicU8) -> bool {

@@ -279,6 +279,47 @@ fn an_end_meets_a_join() {
     });
 }
 
+/// A task ends while its handle is given up: one of the two frees it, when the other has left it.
+#[test]
+fn an_end_meets_a_detach() {
+    /// The task has a handle.
+    const HANDLE: u8 = 1;
+    /// The memory is somebody else's.
+    const REUSED: u8 = 77;
+    all(None, || {
+        let shared = Arc::new((AtomicU8::new(END_OPEN), AtomicU8::new(HANDLE), Plain::new()));
+        let free = |shared: &(AtomicU8, AtomicU8, Plain)| {
+            shared.2.add();
+            shared.0.store(REUSED, Ordering::Relaxed);
+        };
+        let other = Arc::clone(&shared);
+        // As `join::settle_shared` does.
+        let task = thread::spawn(move || {
+            if other.1.load(Ordering::Acquire) & HANDLE == 0 {
+                word::await_end(&other.0, relax);
+                free(&other);
+                return;
+            }
+            assert!(!word::lock_end(&other.0, relax));
+            let is_held = other.1.load(Ordering::Relaxed) & HANDLE != 0;
+            word::unlock_end(&other.0, true);
+            if !is_held {
+                free(&other);
+            }
+        });
+        // As `join::detach` does.
+        if word::lock_end(&shared.0, relax) {
+            free(&shared);
+        } else {
+            shared.1.fetch_and(!HANDLE, Ordering::SeqCst);
+            word::unlock_end(&shared.0, false);
+        }
+        join_all([task]);
+        assert_eq!(shared.2.get(), 1, "freed once");
+        assert_eq!(shared.0.load(Ordering::Relaxed), REUSED, "touched after it was freed");
+    });
+}
+
 /// Somebody goes to wait in the kernel while another one adds a timer: it waits not for too long, or is woken.
 #[test]
 fn a_timer_meets_a_wait_in_the_kernel() {

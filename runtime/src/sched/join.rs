@@ -155,7 +155,9 @@ unsafe fn settle(ctx: *mut Ctx, task: *mut Task) {
 unsafe fn settle_shared(ctx: *mut Ctx, task: *mut Task, scope: *mut Scope) {
     // SAFETY: as there. The joiner's node is linked while the end is locked, and so its frame alive.
     unsafe {
-        if flags_of(task).load(Ordering::Relaxed) & TASK_HANDLE == 0 {
+        // Acquire: who has given the handle up had locked the end before.
+        if flags_of(task).load(Ordering::Acquire) & TASK_HANDLE == 0 {
+            word::await_end(end_of(task), relax);
             // There is no handle, and none will come. The scope is there as long as one of its tasks has not ended.
             drop_end(ctx, task, scope);
             (*task).scope = null_mut();
