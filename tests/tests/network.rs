@@ -471,18 +471,22 @@ fn stats(seen: &Output) -> (String, Vec<u64>) {
 
 #[test]
 fn a_round_is_one_submission() {
-    for way in WAYS {
-        let mut command = Command::new(executable("run/net_echo.or"));
-        command.env_remove("ORION_FORCE").env("ORION_STATS", "1").env("ORION_IO", way);
-        let seen = process::run(&mut command, b"").expect("it ends");
-        let (name, numbers) = stats(&seen);
-        let [rounds, submissions, calls, under_way] = numbers[..] else {
-            panic!("{}", seen.describe());
-        };
-        assert_eq!((name.as_str(), under_way), (way, 0));
-        assert!(submissions <= rounds, "{}", seen.describe());
-        // Fifty clients and their servers go in step: what they ask for goes to the kernel together.
-        assert!(calls >= 10 * rounds, "{}", seen.describe());
+    // Fifty clients and their servers go in step: what they ask for goes to the kernel together. Several workers make a few rounds more.
+    for (threads, calls_per_round) in [("1", 10), ("4", 4)] {
+        for way in WAYS {
+            let mut command = Command::new(executable("run/net_echo.or"));
+            command.env_remove("ORION_FORCE").env("ORION_STATS", "1").env("ORION_IO", way);
+            // No worker stays alone.
+            command.args(["--threads", threads]).env("ORION_TEAM", "always");
+            let seen = process::run(&mut command, b"").expect("it ends");
+            let (name, numbers) = stats(&seen);
+            let [rounds, submissions, calls, under_way] = numbers[..] else {
+                panic!("{}", seen.describe());
+            };
+            assert_eq!((name.as_str(), under_way), (way, 0));
+            assert!(submissions <= rounds, "{threads}: {}", seen.describe());
+            assert!(calls >= calls_per_round * rounds, "{threads}: {}", seen.describe());
+        }
     }
 }
 
