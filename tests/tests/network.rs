@@ -659,7 +659,8 @@ fn each_line_is_written_once_whatever_happens() {
     case.write("source.txt", &lines);
     let mut kills = 0;
     for number in 0..200u64 {
-        let mut command = case.command(&["--every", "3ms"]);
+        let threads = if number % 2 == 0 { "1" } else { "4" };
+        let mut command = case.command(&["--every", "3ms", "--threads", threads]);
         let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::null())
