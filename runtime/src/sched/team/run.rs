@@ -326,8 +326,12 @@ unsafe fn work(worker: *mut Worker) {
                         worker,
                         || true,
                         || {
+                            let world = (*worker).world;
+                            // The world is rebuilt by the code of one worker.
+                            (*(*world).worker).head.ctx.force &= FORCE_MASK;
                             round_trip(worker, start);
-                            rest::adopt((*worker).world);
+                            (*(*world).worker).head.ctx.force |= PARALLEL;
+                            rest::adopt(world);
                             None
                         },
                     );
