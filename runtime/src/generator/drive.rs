@@ -219,6 +219,10 @@ pub(super) unsafe fn start_driving(
     // SAFETY: as there. Before the generator is let go nobody completes the driver.
     unsafe {
         let task = &raw mut (*generator).task;
+        if stands_still {
+            // While nobody waits for it: else it does not stand still any more.
+            set_going(generator);
+        }
         (*node).target = generator.cast();
         (*task).joiner = node;
         (*generator).driver = driver;
@@ -231,7 +235,6 @@ pub(super) unsafe fn start_driving(
             set_flags(task, TASK_CANCEL_ASKED);
         }
         if stands_still {
-            set_going(generator);
             make_ready(ctx, task);
         } else {
             team::commit::commit(ctx, task);
