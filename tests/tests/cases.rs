@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | `ui` | `orionc check` | `.stderr`, exactly |
 //! | `run`, `examples` | in each mode | `.out`, `.err`, `.status` (0); fed with `.args`, `.in` |
-//! | `stress` | the same on 2, 4 and 8 threads, with epoll, while it is saved and reports, and rebuilt at every suspension on 4 | as for `run` |
+//! | `stress` | the same on 2, 4 and 8 threads, with epoll, and while it is saved and reports | as for `run` |
 //! | `panic` | in each mode | the same; `.status` is 101 unless told |
 //! | `mir` | `--emit mir`, `llvm-ir`, `asm` | the `// mir:`, `// llvm:`, `// asm:` lines of the case |
 //!
@@ -64,12 +64,11 @@ const MODES: [Mode; 7] = [
 const CHANGING: Mode = Mode { team: "changing", ..Mode::threads("changing", 4) };
 
 /// How stress programs run besides.
-const STRESS_MODES: [Mode; 5] = [
+const STRESS_MODES: [Mode; 4] = [
     Mode::threads("threads-2", 2),
     Mode::threads("threads-8", 8),
     Mode { io: Some("epoll"), ..Mode::threads("epoll", 4) },
     Mode { saved: true, ..Mode::threads("saved", 4) },
-    Mode { force: Some("restore"), ..Mode::threads("restore-threads", 4) },
 ];
 
 /// How programs run under ThreadSanitizer.
@@ -254,9 +253,7 @@ fn check_tsan(
     if built.status != 0 {
         return Err(built.describe());
     }
-    let besides = STRESS_MODES
-        .iter()
-        .filter(|mode| is_stress && mode.threads == Some(4) && mode.force.is_none());
+    let besides = STRESS_MODES.iter().filter(|mode| is_stress && mode.threads == Some(4));
     for mode in TSAN_MODES.iter().chain(besides) {
         // What depends on the order of tasks is run for its accesses alone.
         let result = if is_ordered(case) {
