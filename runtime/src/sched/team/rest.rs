@@ -375,7 +375,8 @@ pub unsafe fn halt(
     unsafe {
         let shared = shared_of((*worker).world);
         let mut rest = stand_by(shared, lock(shared));
-        if rest.exiting || shared.over.load(Ordering::Relaxed) || !is_due() {
+        // After main's end orphans run to theirs, as on one worker: main stands nowhere any more, and cannot be saved.
+        if rest.exiting || rest.main_done || shared.over.load(Ordering::Relaxed) || !is_due() {
             return;
         }
         rest.halting = true;
@@ -383,7 +384,7 @@ pub unsafe fn halt(
         poison(shared, ATTEND_HALT);
         while rest.halted + shared.idle.load(Ordering::Relaxed) < others {
             // Who has ended the run meanwhile has left its loop, and does not come to stand.
-            if rest.exiting || shared.over.load(Ordering::Relaxed) {
+            if rest.exiting || rest.main_done || shared.over.load(Ordering::Relaxed) {
                 rest.halting = false;
                 shared.resumed.notify_all();
                 return;
