@@ -304,28 +304,39 @@ impl World {
     #[must_use]
     pub unsafe fn tasks(world: *mut Self) -> Vec<*mut Task> {
         let mut tasks = Vec::new();
+        // SAFETY: the caller's promise; listed tasks are alive.
+        unsafe {
+            Self::for_each_task(world, |task| tasks.push(task));
+            tasks.sort_by_key(|&task| (*task).id);
+        }
+        tasks
+    }
+
+    /// Does something with all tasks and generators alive, in no order.
+    ///
+    /// # Safety
+    /// `world` is valid; the action leaves the lists as they are.
+    pub unsafe fn for_each_task(world: *mut Self, mut action: impl FnMut(*mut Task)) {
         // SAFETY: linked scopes and tasks are alive.
         unsafe {
             if !(*world).main.is_null() {
-                tasks.push((*world).main);
+                action((*world).main);
             }
             let mut scope = (*world).first_scope;
             while !scope.is_null() {
                 let mut task = (*scope).first;
                 while !task.is_null() {
-                    tasks.push(task);
+                    action(task);
                     task = (*task).scope_next;
                 }
                 scope = (*scope).all_next;
             }
             let mut generator = (*world).first_generator;
             while !generator.is_null() {
-                tasks.push(generator.cast());
+                action(generator.cast());
                 generator = (*generator).all_next;
             }
-            tasks.sort_by_key(|&task| (*task).id);
         }
-        tasks
     }
 
     /// A fresh id. Where several workers run each takes them by the block.

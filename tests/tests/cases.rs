@@ -49,7 +49,7 @@ impl Mode {
     }
 }
 
-const MODES: [Mode; 7] = [
+const MODES: [Mode; 8] = [
     Mode::new("O0", 0, None),
     Mode::new("O2", 2, None),
     Mode::new("suspend-O0", 0, Some("suspend")),
@@ -58,6 +58,7 @@ const MODES: [Mode; 7] = [
     // `ORION_TEST_THREADS` may ask for another number.
     Mode::threads("threads", 4),
     CHANGING,
+    Mode { force: Some("restore"), ..Mode::threads("restore-threads", 4) },
 ];
 
 /// Between working alone and together as often as possible.

@@ -459,14 +459,14 @@ pub unsafe fn scatter(shared: &Shared, to: *mut Worker) {
 pub unsafe fn adopt(world: *mut World) {
     // SAFETY: all tasks are alive and suspended, or have ended.
     unsafe {
-        for task in World::tasks(world) {
+        World::for_each_task(world, |task| {
             let ended = (*task).state == TASK_ENDED;
             (*task).end = if ended { END_REACHED } else { END_OPEN };
             let stands_still = (*task).flags & TASK_GENERATOR != 0
                 && (generator::is_unstarted(task.cast()) || generator::is_at_yield(task.cast()));
             let waits = (*task).state == TASK_WAITING && !stands_still;
             (*task).claim = if waits { CLAIM_OPEN } else { CLAIM_NONE };
-        }
+        });
     }
 }
 
