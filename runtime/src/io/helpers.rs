@@ -125,6 +125,13 @@ impl Helpers {
         (!state.errands.is_empty() && state.started < HELPERS_MAX).then_some(STUCK)
     }
 
+    /// A wait that is over when somebody has to `tend`.
+    #[must_use]
+    pub fn bound(&self, wait: Option<Duration>) -> Option<Duration> {
+        let patience = self.patience();
+        wait.map(|wait| patience.map_or(wait, |patience| wait.min(patience)))
+    }
+
     /// Takes what has come back.
     pub fn take(&self, results: &mut Vec<(u64, i32)>) {
         results.append(&mut self.shared.lock().results);

@@ -220,10 +220,9 @@ impl Kernel {
         self.helpers.tend();
         self.helpers.take(results);
         let wait = if results.is_empty() { wait } else { None };
-        let patience = self.helpers.patience();
-        let wait = wait.map(|wait| patience.map_or(wait, |patience| wait.min(patience)));
         match &mut self.backend {
             Backend::Ring(ring) => {
+                let wait = self.helpers.bound(wait);
                 ring.enter(wait, &mut self.stats.submissions, results)?;
                 self.helpers.take(results);
                 Ok(())

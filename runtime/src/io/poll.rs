@@ -151,6 +151,8 @@ impl Poll {
         }
         helpers.take(results);
         let wait = if results.is_empty() { wait } else { None };
+        // Calls that were tried just now may stand behind others that are stuck.
+        let wait = helpers.bound(wait);
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS];
         let timeout = wait.map_or(0, |time| {
             // Rounded up: to wake a little late is better than to ask again and again.
