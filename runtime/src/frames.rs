@@ -8,7 +8,7 @@ use orion_abi::{
     desc::{ArmDesc, PointKind, SLOT_DEST, SLOT_LIVE},
     frame::{FRAME_COMPLETED, FRAME_RESULT_OFFSET},
 };
-use orion_fast::blocks::orion_frame_free;
+use orion_fast::memory::orion_frame_free;
 
 use crate::heap::drop::drop_value;
 

@@ -245,7 +245,7 @@ unsafe fn main_ended(world: *mut World) -> i32 {
         if (*(*world).program).main_kind == MAIN_RESULT {
             drop_result(ctx, root);
         }
-        orion_fast::blocks::orion_frame_free(ctx, root);
+        orion_fast::memory::orion_frame_free(ctx, root);
         (*main).leaf = std::ptr::null_mut();
         (*world).main = std::ptr::null_mut();
         free_task(ctx, main);

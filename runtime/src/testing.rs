@@ -18,7 +18,7 @@ use orion_abi::{
     frame::{FRAME_ENDED, FRAME_RESULT_OFFSET, FRAME_WAITING, HANDLE_TO_PROMISE_BYTES},
     outcome::{OUTCOME_BLOCK, OUTCOME_UNWIND, STATUS_RETURNED, STATUS_UNWINDING},
 };
-use orion_fast::blocks::orion_frame_alloc;
+use orion_fast::memory::orion_frame_alloc;
 
 use crate::{
     config::{Config, Force, Sharing},
@@ -95,7 +95,7 @@ impl Cx {
             let child = (*self.ctx).child;
             let status = u32::from((*child).status);
             let result = *child.cast::<u8>().add(FRAME_RESULT_OFFSET).cast::<u64>();
-            orion_fast::blocks::orion_frame_free(self.ctx, child);
+            orion_fast::memory::orion_frame_free(self.ctx, child);
             (status, result)
         }
     }
@@ -442,7 +442,7 @@ pub unsafe fn run_world(world: *mut World, stack_bytes: usize) -> Ran {
                     let panic = extra_if(main).and_then(|extra| extra.panic.take());
                     crate::report::panic(&panic.expect("an unwinding task has a cause"))
                 };
-                orion_fast::blocks::orion_frame_free(Worker::ctx(worker), root);
+                orion_fast::memory::orion_frame_free(Worker::ctx(worker), root);
                 (*world).main = null_mut();
                 crate::world::free_task(Worker::ctx(worker), main);
                 let leaks = crate::heap::check::leaks(worker);

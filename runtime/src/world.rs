@@ -505,22 +505,7 @@ pub unsafe fn new_task(ctx: *mut Ctx, id: u64, leaf: *mut Frame, site: *const Si
     // SAFETY: the block has room for a task.
     unsafe {
         let task = orion_fast::blocks::block_alloc(ctx, size_of::<Task>()).cast::<Task>();
-        task.write(Task {
-            next: null_mut(),
-            leaf,
-            state: orion_fast::task::TASK_WAITING,
-            flags: 0,
-            end: orion_fast::task::END_OPEN,
-            claim: orion_fast::sync::CLAIM_NONE,
-            failed_scopes: 0,
-            joiner: null_mut(),
-            scope: null_mut(),
-            scope_prev: null_mut(),
-            scope_next: null_mut(),
-            site,
-            id,
-            extra: null_mut(),
-        });
+        task.write(Task::new(id, leaf, 0, site));
         if !leaf.is_null() {
             (*leaf).task = task.cast();
         }

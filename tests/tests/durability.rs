@@ -187,25 +187,27 @@ fn the_primitives_of_the_library_go_on_where_they_stood() {
     assert_eq!(printed + &seen.stdout, whole.stdout);
 }
 
-/// All primitives at work, interrupted at random moments and resumed with another number of threads each time: the result is
-/// that of an undisturbed run.
-fn interrupt_library(signals: &[&str], threads: &[&str], seed: u64) {
-    let case = Case::new("library");
-    let whole = process::run(&mut Command::new(&case.program), b"").expect("it runs");
-    assert_eq!(whole.status, 0, "{}", whole.describe());
-    assert!(whole.stdout.contains("batches true"), "{}", whole.describe());
-    let mut random = seed;
+/// Interrupts a program at random moments, `limit` times at most, with each of the signals in turn, and starts it again with each of the flags in turn, until
+/// it ends by itself. How often that was, and all that it printed.
+fn interrupt(
+    case: &Case,
+    flags: &[&[&str]],
+    signals: &[&str],
+    mut random: u64,
+    (limit, longest_us): (usize, u64),
+) -> (usize, String) {
     let mut printed = String::new();
-    for interruption in 0..20 {
-        let count = threads[interruption % threads.len()];
-        let mut command = case.command(&["--every", "5ms", "--threads", count]);
+    let mut interruptions = 0;
+    while interruptions < limit {
+        let mut command = case.command(flags[interruptions % flags.len()]);
         command.env("ORION_TEAM", "always").stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        std::thread::sleep(Duration::from_micros((random >> 33) % 12_000));
+        std::thread::sleep(Duration::from_micros((random >> 33) % longest_us));
         if child.try_wait().expect("it can be asked").is_none() {
-            signal(&child, signals[interruption % signals.len()]);
+            signal(&child, signals[interruptions % signals.len()]);
         }
+        interruptions += 1;
         let seen = finish(child);
         printed += &seen.stdout;
         // A signal that comes before the program has taken it over does what it does by default.
@@ -217,7 +219,21 @@ fn interrupt_library(signals: &[&str], threads: &[&str], seed: u64) {
     }
     let seen = case.run(&[]);
     printed += &seen.stdout;
-    assert_eq!(seen.status, 0, "{}", seen.describe());
+    assert_eq!(seen.status, 0, "after {interruptions}: {}", seen.describe());
+    (interruptions, printed)
+}
+
+/// All primitives at work, interrupted at random moments and resumed with another number of threads each time: the result is
+/// that of an undisturbed run.
+fn interrupt_library(signals: &[&str], threads: &[&str], seed: u64) {
+    let case = Case::new("library");
+    let whole = process::run(&mut Command::new(&case.program), b"").expect("it runs");
+    assert_eq!(whole.status, 0, "{}", whole.describe());
+    assert!(whole.stdout.contains("batches true"), "{}", whole.describe());
+    let flags: Vec<Vec<&str>> =
+        threads.iter().map(|&count| vec!["--every", "5ms", "--threads", count]).collect();
+    let flags: Vec<&[&str]> = flags.iter().map(Vec::as_slice).collect();
+    let (_, printed) = interrupt(&case, &flags, signals, seed, (20, 12_000));
     assert_eq!(printed, whole.stdout);
 }
 
@@ -319,29 +335,8 @@ fn a_hundred_thousand_blocked_tasks_are_saved_killed_and_joined() {
 /// The same result after fifty interruptions as without any.
 fn interrupt_pipeline(signals: &[&str], seed: u64) {
     let case = Case::new("pipeline");
-    let mut random = seed;
-    let mut interruptions = 0;
-    let mut printed = String::new();
-    while interruptions < 50 {
-        let mut child = case.start(&["--every", "3ms"]);
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        std::thread::sleep(Duration::from_micros((random >> 33) % 25_000));
-        if child.try_wait().expect("it can be asked").is_none() {
-            signal(&child, signals[interruptions % signals.len()]);
-        }
-        interruptions += 1;
-        let seen = finish(child);
-        printed += &seen.stdout;
-        // A signal that comes before the program has taken it over does what it does by default.
-        let expected = [0, PAUSED, 128 + 2, 128 + 9, 128 + 15];
-        assert!(expected.contains(&seen.status), "{}", seen.describe());
-        if seen.status == 0 {
-            break;
-        }
-    }
-    let seen = case.run(&[]);
-    printed += &seen.stdout;
-    assert_eq!(seen.status, 0, "after {interruptions}: {}", seen.describe());
+    let (interruptions, printed) =
+        interrupt(&case, &[&["--every", "3ms"]], signals, seed, (50, 25_000));
     assert_eq!(printed, "1500 results, sum 1126125250\n", "after {interruptions}");
     assert!(interruptions > 20, "it ended after {interruptions} interruptions");
 }

@@ -5,22 +5,15 @@
 //!
 //! Invariants: a free block of class `i` has `(i + 1) * FRAME_CLASS_BYTES` bytes and its first word links to the next free block of the class.
 //! Whoever frees a block names the size it was asked for with (objects know it from their capacity), or it is a frame,
-//! whose class stands in `Frame::scratch` since its birth.
+//! whose class stands in `Frame::scratch` since its birth (see [`crate::memory`]).
 
 use orion_abi::{
-    Ctx, Frame,
+    Ctx,
     ctx::{FRAME_CLASS_BYTES, FRAME_CLASS_COUNT},
-    frame::HANDLE_TO_PROMISE_BYTES,
 };
 
 /// Largest block that comes from a free list.
 pub const CLASS_MAX_BYTES: usize = FRAME_CLASS_COUNT * FRAME_CLASS_BYTES;
-
-/// `Frame::scratch` of a frame whose block comes from the C allocator.
-pub const SCRATCH_LARGE: u16 = u16::MAX;
-
-/// Offset of `Frame::scratch` from the start of a frame's block.
-const SCRATCH_OFFSET: usize = HANDLE_TO_PROMISE_BYTES + core::mem::offset_of!(Frame, scratch);
 
 unsafe extern "C" {
     /// A block when the free list of its class is empty, or when it is larger than any class. Never null.
@@ -79,62 +72,6 @@ pub unsafe fn block_free(ctx: *mut Ctx, block: *mut u8, bytes: usize) {
             *slot = block;
         } else {
             orion_block_free_slow(ctx, block);
-        }
-    }
-}
-
-/// Memory for an object.
-///
-/// # Safety
-/// Called by generated code with its context; `bytes` is not 0.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orion_alloc(ctx: *mut Ctx, bytes: i64) -> *mut u8 {
-    // SAFETY: the caller's promise.
-    unsafe { block_alloc(ctx, bytes as usize) }
-}
-
-/// Gives an object's memory back.
-///
-/// # Safety
-/// `object` came from [`orion_alloc`] with the same size.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orion_free(ctx: *mut Ctx, object: *mut u8, bytes: i64) {
-    // SAFETY: the caller's promise.
-    unsafe { block_free(ctx, object, bytes as usize) }
-}
-
-/// A zeroed block for a coroutine; its class is noted where the frame's `scratch` will be.
-///
-/// # Safety
-/// Called by a ramp with its context; `bytes` holds at least the coroutine's head and a `Frame`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orion_frame_alloc(ctx: *mut Ctx, bytes: i64) -> *mut u8 {
-    let bytes = bytes as usize;
-    // SAFETY: the block has `bytes` bytes; `SCRATCH_OFFSET` lies inside them.
-    unsafe {
-        let block = block_alloc(ctx, bytes);
-        core::ptr::write_bytes(block, 0, bytes);
-        let class = class_of(bytes);
-        let scratch = if class < FRAME_CLASS_COUNT { class as u16 } else { SCRATCH_LARGE };
-        *block.add(SCRATCH_OFFSET).cast::<u16>() = scratch;
-        block
-    }
-}
-
-/// Frees the block of a frame.
-///
-/// # Safety
-/// `frame` came from a ramp, its slots are dead, and nothing links to it any more.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orion_frame_free(ctx: *mut Ctx, frame: *mut Frame) {
-    // SAFETY: `scratch` holds the class since the block's birth; generated code leaves it alone.
-    unsafe {
-        let scratch = (*frame).scratch;
-        let block = frame.cast::<u8>().sub(HANDLE_TO_PROMISE_BYTES);
-        if scratch == SCRATCH_LARGE {
-            orion_block_free_slow(ctx, block);
-        } else {
-            block_free(ctx, block, (scratch as usize + 1) * FRAME_CLASS_BYTES);
         }
     }
 }

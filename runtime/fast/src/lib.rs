@@ -15,6 +15,7 @@ pub mod atomic;
 pub mod blocks;
 pub mod chan;
 pub mod count;
+pub mod memory;
 pub mod sync;
 pub mod task;
 pub mod wait;

@@ -11,7 +11,7 @@ use orion_abi::{
     outcome::{OUTCOME_BLOCK, OUTCOME_DONE},
 };
 
-use crate::sync::is_parallel;
+use crate::{sync::is_parallel, word::CLAIM_NONE};
 
 unsafe extern "C" {
     /// Makes a task ready whose leaf is complete, where several workers run.
@@ -87,6 +87,29 @@ pub struct Task {
     pub id: u64,
     /// The runtime's `TaskExtra` (name, pending panic), or null.
     pub extra: *mut u8,
+}
+
+impl Task {
+    /// A task that stands still, known to nobody yet.
+    #[must_use]
+    pub const fn new(id: u64, leaf: *mut Frame, flags: u8, site: *const Site) -> Self {
+        Self {
+            next: core::ptr::null_mut(),
+            leaf,
+            state: TASK_WAITING,
+            flags,
+            end: END_OPEN,
+            claim: CLAIM_NONE,
+            failed_scopes: 0,
+            joiner: core::ptr::null_mut(),
+            scope: core::ptr::null_mut(),
+            scope_prev: core::ptr::null_mut(),
+            scope_next: core::ptr::null_mut(),
+            site,
+            id,
+            extra: core::ptr::null_mut(),
+        }
+    }
 }
 
 /// FIFO of tasks, linked through `Task::next`.

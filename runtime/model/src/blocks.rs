@@ -10,20 +10,14 @@ use std::{
 };
 
 use orion_abi::{
-    Ctx, Frame,
+    Ctx,
     ctx::{FRAME_CLASS_BYTES, FRAME_CLASS_COUNT},
-    frame::HANDLE_TO_PROMISE_BYTES,
 };
 
 use crate::heap::arena::{orion_block_free_slow, orion_block_slow};
 
 /// Largest block that comes from a free list.
 pub const CLASS_MAX_BYTES: usize = FRAME_CLASS_COUNT * FRAME_CLASS_BYTES;
-
-/// `Frame::scratch` of a frame whose block comes from the C allocator.
-pub const SCRATCH_LARGE: u16 = u16::MAX;
-
-const SCRATCH_OFFSET: usize = HANDLE_TO_PROMISE_BYTES + std::mem::offset_of!(Frame, scratch);
 
 /// What a freed block is filled with: as an address it is none, as a count it is immortal.
 const POISON: u8 = 0xdd;
@@ -97,62 +91,6 @@ pub fn finish() {
                 panic!("a freed block of {bytes} bytes was written to at {at}");
             }
             dealloc(block as *mut u8, layout(bytes));
-        }
-    }
-}
-
-/// Memory for an object.
-///
-/// # Safety
-/// As in `orion_fast`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orion_alloc(ctx: *mut Ctx, bytes: i64) -> *mut u8 {
-    // SAFETY: the caller's promise.
-    unsafe { block_alloc(ctx, bytes as usize) }
-}
-
-/// Gives an object's memory back.
-///
-/// # Safety
-/// As in `orion_fast`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orion_free(ctx: *mut Ctx, object: *mut u8, bytes: i64) {
-    // SAFETY: the caller's promise.
-    unsafe { block_free(ctx, object, bytes as usize) }
-}
-
-/// A zeroed block for a coroutine.
-///
-/// # Safety
-/// As in `orion_fast`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orion_frame_alloc(ctx: *mut Ctx, bytes: i64) -> *mut u8 {
-    let bytes = bytes as usize;
-    // SAFETY: the block has `bytes` bytes; `SCRATCH_OFFSET` lies inside them.
-    unsafe {
-        let block = block_alloc(ctx, bytes);
-        std::ptr::write_bytes(block, 0, bytes);
-        let class = class_of(bytes);
-        let scratch = if class < FRAME_CLASS_COUNT { class as u16 } else { SCRATCH_LARGE };
-        *block.add(SCRATCH_OFFSET).cast::<u16>() = scratch;
-        block
-    }
-}
-
-/// Frees the block of a frame.
-///
-/// # Safety
-/// As in `orion_fast`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orion_frame_free(ctx: *mut Ctx, frame: *mut Frame) {
-    // SAFETY: `scratch` holds the class since the block's birth.
-    unsafe {
-        let scratch = (*frame).scratch;
-        let block = frame.cast::<u8>().sub(HANDLE_TO_PROMISE_BYTES);
-        if scratch == SCRATCH_LARGE {
-            orion_block_free_slow(ctx, block);
-        } else {
-            block_free(ctx, block, (scratch as usize + 1) * FRAME_CLASS_BYTES);
         }
     }
 }

@@ -24,6 +24,8 @@ pub mod os;
 pub mod chan;
 #[path = "../../fast/src/count.rs"]
 pub mod count;
+#[path = "../../fast/src/memory.rs"]
+pub mod memory;
 #[path = "../../fast/src/sync.rs"]
 pub mod sync;
 #[path = "../../fast/src/task.rs"]

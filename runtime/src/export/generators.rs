@@ -10,7 +10,7 @@ use orion_abi::{
     },
 };
 use orion_fast::{
-    blocks::orion_frame_free,
+    memory::orion_frame_free,
     sync::forced,
     task::{TASK_GENERATOR, TASK_STOPPING, Task},
 };

@@ -92,8 +92,8 @@ mod all {
     };
     pub use crate::state::generators::*;
     pub use orion_fast::{
-        blocks::{orion_alloc, orion_frame_alloc, orion_frame_free, orion_free},
         chan::{orion_park_recv, orion_park_send, orion_try_recv, orion_try_send},
+        memory::{orion_alloc, orion_frame_alloc, orion_frame_free, orion_free},
         task::{orion_park_yield, orion_try_yield},
     };
 }

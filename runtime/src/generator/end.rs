@@ -10,7 +10,7 @@ use orion_abi::{
     outcome::{OUTCOME_CLOSED, OUTCOME_DONE, OUTCOME_UNWIND, STATUS_RETURNED},
 };
 use orion_fast::{
-    blocks::orion_frame_free,
+    memory::orion_frame_free,
     sync::is_parallel,
     task::{
         TASK_CANCEL_ASKED, TASK_CANCELLED, TASK_ENDED, TASK_ORPHAN, TASK_READY, TASK_STOPPING, Task,

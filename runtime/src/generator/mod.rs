@@ -73,22 +73,7 @@ pub unsafe fn new(
     unsafe {
         let generator = block_alloc(ctx, size_of::<Generator>()).cast::<Generator>();
         generator.write(Generator {
-            task: Task {
-                next: null_mut(),
-                leaf: null_mut(),
-                state: TASK_WAITING,
-                flags: TASK_GENERATOR,
-                end: orion_fast::task::END_OPEN,
-                claim: orion_fast::sync::CLAIM_NONE,
-                failed_scopes: 0,
-                joiner: null_mut(),
-                scope: null_mut(),
-                scope_prev: null_mut(),
-                scope_next: null_mut(),
-                site,
-                id,
-                extra: null_mut(),
-            },
+            task: Task::new(id, null_mut(), TASK_GENERATOR, site),
             ty,
             destination: null_mut(),
             driver: null_mut(),

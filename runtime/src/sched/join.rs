@@ -12,8 +12,8 @@ use orion_abi::{
 };
 use orion_fast::{
     atomic::{AtomicU8, Ordering},
-    blocks::orion_frame_free,
     count::retain,
+    memory::orion_frame_free,
     sync::{claim, forced, is_parallel, lock_if, relax, unlock_if},
     task::{TASK_ENDED, TASK_HANDLE, TASK_READY, Task, complete},
     wait::NODE_HAS_SIBLINGS,

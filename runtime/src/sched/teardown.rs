@@ -7,8 +7,8 @@
 use std::ptr::null_mut;
 
 use orion_fast::{
-    blocks::orion_frame_free,
     chan::{Chan, place},
+    memory::orion_frame_free,
     task::{TASK_ENDED, TaskQueue},
     wait::WaitQueue,
 };

@@ -14,8 +14,8 @@ use crate::sched::fail;
 use crate::world::{Worker, World, free_task, worker_of, world_of};
 use orion_abi::outcome::{STATUS_RETURNED, STATUS_UNWINDING};
 use orion_abi::{Ctx, ListObject, Site, TypeDesc};
-use orion_fast::blocks::{block_alloc, orion_frame_free};
 use orion_fast::task::{TASK_ENDED, Task};
+use orion_fast::{blocks::block_alloc, memory::orion_frame_free};
 use orion_format::image::Image;
 use orion_format::world::Progress;
 

@@ -13,7 +13,7 @@ use orion_abi::{
     ArmDesc, ClosureDesc, ClosureObject, Ctx, FnDesc, Frame, ListObject, PointDesc, ProgramDesc,
     Site, SlotDesc, StaticStr, TypeDesc,
 };
-use orion_fast::blocks::{orion_alloc, orion_frame_alloc};
+use orion_fast::memory::{orion_alloc, orion_frame_alloc};
 use std::cell::RefCell;
 use std::ptr::{null, null_mut};
 
